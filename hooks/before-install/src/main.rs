@@ -1,0 +1,3 @@
+//! A hook.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The deployment on a laptop.

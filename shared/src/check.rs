@@ -1,0 +1,99 @@
+//! What a check is: one question, asked about one deployment, answered with evidence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::deadline::Deadline;
+use crate::deployment::Deployment;
+use crate::ports::Ports;
+use crate::stage::Stage;
+
+/// One question that must be answered yes before the deployment may go on.
+///
+/// Named for what must be true, subject first (`GreenAnswers`); its id is the kebab case of the type, the name of its
+/// file, and of its page in `docs/checks/`.
+#[async_trait]
+pub trait Check: Send + Sync {
+    /// The check's id, for example `green-answers`.
+    fn id(&self) -> &'static str;
+
+    /// The question in words: the row's title, and the first line of the check's page.
+    fn question(&self) -> String;
+
+    /// Asks it once. Waiting, asking again and the deadline are the caller's: return [`Answer::NotYet`] instead of
+    /// sleeping. An error means that nobody knows, never that the answer is no.
+    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell>;
+}
+
+/// All a check may know. It reads neither the environment nor the clock nor the engine.
+#[derive(Clone)]
+pub struct CheckContext {
+    /// Where in the deployment we are.
+    pub stage: Stage,
+    /// What is deployed.
+    pub deployment: Arc<Deployment>,
+    /// When the whole invocation must have answered.
+    pub deadline: Deadline,
+    /// The ways to ask the outside world.
+    pub ports: Ports,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is so.
+    Yes {
+        /// What was seen, with numbers.
+        evidence: String,
+    },
+    /// It is not so; the deployment must stop.
+    No {
+        /// What was seen, in the past tense, with both numbers and the object's name.
+        evidence: String,
+        /// What to change: imperative, one line.
+        remedy: String,
+    },
+    /// It is not so yet, and may still become so: ask again.
+    NotYet {
+        /// How far it is: `1 of 2 tasks run`.
+        evidence: String,
+        /// How long to wait before the next question.
+        again_in: Duration,
+        /// What to do if it never becomes so.
+        remedy: String,
+    },
+}
+
+impl Answer {
+    /// Yes, and what was seen.
+    pub fn yes(evidence: impl Into<String>) -> Self {
+        Self::Yes { evidence: evidence.into() }
+    }
+
+    /// No: what was seen, and what to do about it. There is no *no* without a remedy.
+    pub fn no(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::No { evidence: evidence.into(), remedy: remedy.into() }
+    }
+
+    /// Not yet: how far it is, when to look again, and what to do if it never comes.
+    pub fn not_yet(evidence: impl Into<String>, again_in: Duration, remedy: impl Into<String>) -> Self {
+        Self::NotYet { evidence: evidence.into(), again_in, remedy: remedy.into() }
+    }
+}
+
+/// Why nobody knows. Never read as yes.
+#[derive(Debug, thiserror::Error)]
+#[error("{asked}")]
+pub struct CannotTell {
+    /// What was asked, of which object: `the health of target group tg-green`.
+    pub asked: String,
+    /// What to do.
+    pub remedy: String,
+    /// Whether asking again may help: a throttled call, yes; a refused permission, no.
+    pub transient: bool,
+    /// Why it could not be asked.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}

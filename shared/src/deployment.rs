@@ -1,0 +1,242 @@
+//! What is being deployed: everything discovered from the deployment id, in greenlight's own words.
+//!
+//! Blue is what serves production when the deployment starts, green is the newcomer. They are told apart by task set,
+//! never by the name of a target group or its position in a list: the two groups swap roles at every deployment.
+
+use std::fmt;
+
+use crate::appspec::AppSpec;
+
+/// `d-` and nine characters, given by CodeDeploy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeploymentId(pub String);
+
+/// The opaque id that an answer must name. Its format is not documented: never parse it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HookExecutionId(pub String);
+
+impl fmt::Display for DeploymentId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for HookExecutionId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// One deployment of one ECS service, as it stands when the hook is called.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Its id.
+    pub id: DeploymentId,
+    /// CodeDeploy application.
+    pub application: String,
+    /// CodeDeploy deployment group.
+    pub group: String,
+    /// Name of the deployment configuration, for example `CodeDeployDefault.ECSCanary10Percent5Minutes`.
+    pub config: String,
+    /// Who started it: `user`, `codeDeployRollback`, `CloudFormation`, …
+    pub creator: String,
+    /// CodeDeploy's word for its state: `InProgress`, `Stopped`, …
+    pub status: String,
+    /// Set when this deployment leads back to an older version.
+    pub rollback: Option<Rollback>,
+    /// What CodeDeploy does when the deployment fails.
+    pub auto_rollback: AutoRollback,
+    /// The alarms that stop the deployment: the group's, or the deployment's override.
+    pub alarms: AlarmConfiguration,
+    /// Minutes that blue is kept after the shift; `None` when blue is never terminated.
+    pub termination_wait_minutes: Option<u32>,
+    /// Lifecycle events that CodeDeploy reports as in progress right now.
+    pub events_in_progress: Vec<String>,
+    /// The ECS service.
+    pub service: Service,
+    /// The task definition that is being deployed: ARN with revision, from the AppSpec.
+    pub target_task_definition: String,
+    /// The AppSpec of the revision.
+    pub app_spec: AppSpec,
+    /// The task set that serves production when the deployment starts.
+    pub blue: Option<TaskSet>,
+    /// The newcomer; there is none before Install.
+    pub green: Option<TaskSet>,
+    /// The pair of target groups of the deployment group: ARNs where they are known.
+    pub target_groups: Vec<TargetGroup>,
+    /// The production listener.
+    pub production: Listener,
+    /// The test listener, where the group has one.
+    pub test: Option<Listener>,
+}
+
+/// Why a deployment counts as a rollback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rollback {
+    /// CodeDeploy started it because `of` failed, was stopped, or an alarm fired.
+    Automatic {
+        /// The deployment that is being undone, where CodeDeploy names it.
+        of: Option<DeploymentId>,
+    },
+    /// Somebody deploys a revision that is older than the one that serves now.
+    Manual {
+        /// `family:revision` that serves now.
+        from: String,
+        /// `family:revision` that is being deployed.
+        to: String,
+    },
+}
+
+/// The group's `autoRollbackConfiguration`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AutoRollback {
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// `DEPLOYMENT_FAILURE`, `DEPLOYMENT_STOP_ON_ALARM`, `DEPLOYMENT_STOP_ON_REQUEST`.
+    pub events: Vec<String>,
+}
+
+/// The `alarmConfiguration` in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlarmConfiguration {
+    /// Whether CodeDeploy looks at the alarms at all.
+    pub enabled: bool,
+    /// Whether a deployment goes on when CodeDeploy cannot read them.
+    pub ignore_poll_failure: bool,
+    /// Names of CloudWatch alarms.
+    pub names: Vec<String>,
+}
+
+/// The ECS service that is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Name of the service.
+    pub name: String,
+    /// How many tasks it wants.
+    pub desired_count: u32,
+    /// Seconds after start in which failed load balancer checks do not stop a task.
+    pub health_check_grace_seconds: u32,
+}
+
+/// One side of the deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskSet {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// ARN with revision.
+    pub task_definition: String,
+    /// `PRIMARY`, `ACTIVE` or `DRAINING`.
+    pub status: String,
+    /// Whether ECS calls it `STEADY_STATE`.
+    pub steady: bool,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks starting.
+    pub pending: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Share of production traffic in percent, as CodeDeploy reports it; `None` when it does not say.
+    pub traffic_percent: Option<f64>,
+    /// ARN of the target group its tasks are registered in.
+    pub target_group_arn: String,
+}
+
+/// A target group of the pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// Its name, as CodeDeploy knows it.
+    pub name: String,
+    /// Its ARN, as the load balancer knows it.
+    pub arn: String,
+    /// Port that targets are registered with by default.
+    pub port: u16,
+    /// How the load balancer asks a target whether it is well.
+    pub health_check: HealthCheck,
+}
+
+/// A target group's health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Path, for example `/health`.
+    pub path: String,
+    /// Seconds between two checks of one target.
+    pub interval_seconds: u32,
+    /// Seconds until a check counts as failed.
+    pub timeout_seconds: u32,
+    /// Good answers in a row until a target is healthy.
+    pub healthy_threshold: u32,
+    /// Bad answers in a row until it is unhealthy.
+    pub unhealthy_threshold: u32,
+    /// Status codes that count as good, for example `200-299`.
+    pub matcher: String,
+}
+
+/// A listener of the load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its ARN.
+    pub arn: String,
+    /// `HTTP`, `HTTPS`, `TCP`, `TLS`, …
+    pub protocol: String,
+    /// Its port.
+    pub port: u16,
+    /// The load balancer it belongs to.
+    pub load_balancer: LoadBalancer,
+    /// Its rules in the order they are tried, the default rule last.
+    pub rules: Vec<Rule>,
+}
+
+/// The load balancer of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Its ARN.
+    pub arn: String,
+    /// Its DNS name; connect here.
+    pub dns_name: String,
+    /// `internet-facing` or `internal`.
+    pub scheme: String,
+    /// `application` or `network`.
+    pub kind: String,
+}
+
+/// One rule of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its ARN.
+    pub arn: String,
+    /// Its number; `None` for the default rule.
+    pub priority: Option<u32>,
+    /// Host names it matches, with wildcards as written; empty when it does not look at the host.
+    pub hosts: Vec<String>,
+    /// Path patterns it matches; empty when it does not look at the path.
+    pub paths: Vec<String>,
+    /// Header conditions: name and values.
+    pub headers: Vec<(String, Vec<String>)>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a rule does with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Forwards by weight: target group ARN and relative weight (not percent).
+    Forward(Vec<(String, u32)>),
+    /// Anything else, by its name: `redirect`, `fixed-response`, `authenticate-oidc`, …
+    Other(String),
+}
+
+impl Listener {
+    /// Every target group this listener forwards to with a weight above zero, and its weight.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.rules
+            .iter()
+            .flat_map(|rule| match &rule.action {
+                Action::Forward(groups) => groups.as_slice(),
+                Action::Other(_) => &[],
+            })
+            .filter(|(_, weight)| *weight > 0)
+            .map(|(arn, weight)| (arn.as_str(), *weight))
+    }
+}

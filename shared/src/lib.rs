@@ -1,0 +1,10 @@
+//! The library every greenlight hook is made of, in reading order.
+//!
+//! `event → stage → deployment → plan → checks → report → answer`
+
+pub mod appspec;
+pub mod check;
+pub mod deadline;
+pub mod deployment;
+pub mod ports;
+pub mod stage;

@@ -1,0 +1,65 @@
+//! The five lifecycle points greenlight stands at. Each hook binary is built for exactly one.
+
+use std::fmt;
+
+/// A lifecycle event of an ECS blue/green deployment that calls a Lambda function.
+///
+/// CodeDeploy's event does not say which one fired, so the stage is a constant of the binary.
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Before the green task set exists. Production and test listener forward to blue.
+    BeforeInstall,
+    /// Green runs; both listeners still forward to blue.
+    AfterInstall,
+    /// The test listener forwards to green, production to blue.
+    AfterAllowTestTraffic,
+    /// As before: the last moment at which every user is still on blue.
+    BeforeAllowTraffic,
+    /// All production traffic is on green; blue is kept until the termination wait ends.
+    AfterAllowTraffic,
+}
+
+impl Stage {
+    /// In the order in which CodeDeploy reaches them.
+    pub const ALL: [Self; 5] = [
+        Self::BeforeInstall,
+        Self::AfterInstall,
+        Self::AfterAllowTestTraffic,
+        Self::BeforeAllowTraffic,
+        Self::AfterAllowTraffic,
+    ];
+
+    /// The name CodeDeploy uses in AppSpec files and `lifecycleEventName`.
+    pub const fn event_name(self) -> &'static str {
+        match self {
+            Self::BeforeInstall => "BeforeInstall",
+            Self::AfterInstall => "AfterInstall",
+            Self::AfterAllowTestTraffic => "AfterAllowTestTraffic",
+            Self::BeforeAllowTraffic => "BeforeAllowTraffic",
+            Self::AfterAllowTraffic => "AfterAllowTraffic",
+        }
+    }
+
+    /// The name of the hook's binary and package.
+    pub const fn hook_name(self) -> &'static str {
+        match self {
+            Self::BeforeInstall => "before-install",
+            Self::AfterInstall => "after-install",
+            Self::AfterAllowTestTraffic => "after-allow-test-traffic",
+            Self::BeforeAllowTraffic => "before-allow-traffic",
+            Self::AfterAllowTraffic => "after-allow-traffic",
+        }
+    }
+
+    /// The stage with this lifecycle event name, exact case.
+    pub fn from_event_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.event_name() == name)
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.event_name())
+    }
+}
