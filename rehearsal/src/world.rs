@@ -1,0 +1,131 @@
+//! The one world behind every endpoint: services, tasks, listeners, targets, alarms, deployments.
+//!
+//! Plain data and the rules that AWS documents for it. No I/O, no AWS wire shapes, no processes: those live around it
+//! and meet here. Whoever waits for something waits for the world to change ([`World::until`]).
+
+use std::sync::{Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+
+pub mod alarms;
+pub mod deployments;
+pub mod faults;
+pub mod functions;
+pub mod journal;
+pub mod load_balancer;
+pub mod metrics;
+pub mod services;
+pub mod stores;
+
+use alarms::Alarm;
+use deployments::CodeDeploy;
+use faults::Fault;
+use functions::{Function, Invocation};
+use journal::Journal;
+use load_balancer::{Listener, LoadBalancer, TargetGroup};
+use metrics::Metrics;
+use services::{Service, Task, TaskDefinition};
+use stores::Stores;
+
+/// The account every ARN of the rehearsal belongs to.
+pub const ACCOUNT: &str = "123456789012";
+/// The Region every ARN of the rehearsal belongs to.
+pub const REGION: &str = "eu-west-1";
+/// Its two availability zones.
+pub const ZONES: [&str; 2] = ["eu-west-1a", "eu-west-1b"];
+
+/// The world: one state, one clock, and a bell that rings at every change.
+pub struct World {
+    /// The world's time.
+    pub clock: Clock,
+    /// Counted at every request; apart from the state, so that traffic does not wake everybody.
+    pub metrics: Metrics,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+/// Everything there is.
+#[derive(Default)]
+pub struct State {
+    /// Task definitions, every revision.
+    pub task_definitions: Vec<TaskDefinition>,
+    /// ECS services with their task sets.
+    pub services: Vec<Service>,
+    /// Tasks, running and stopped.
+    pub tasks: Vec<Task>,
+    /// Load balancers.
+    pub load_balancers: Vec<LoadBalancer>,
+    /// Listeners with their rules.
+    pub listeners: Vec<Listener>,
+    /// Target groups with their targets.
+    pub target_groups: Vec<TargetGroup>,
+    /// CloudWatch alarms.
+    pub alarms: Vec<Alarm>,
+    /// CodeDeploy's applications, groups, configurations, revisions and deployments.
+    pub codedeploy: CodeDeploy,
+    /// Lambda functions.
+    pub functions: Vec<Function>,
+    /// Invocations of functions, oldest first.
+    pub invocations: Vec<Invocation>,
+    /// Parameters, secrets, objects and database instances.
+    pub stores: Stores,
+    /// Faults of AWS endpoints that are still to strike.
+    pub faults: Vec<Fault>,
+    /// What happened, in order.
+    pub journal: Journal,
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, metrics: Metrics::default(), state: Mutex::new(State::default()), changed: watch::Sender::new(0) }
+    }
+
+    /// The world's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Looks at the state.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the state and rings the bell.
+    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.send_modify(|count| *count += 1);
+        result
+    }
+
+    /// Writes a line into the journal at the world's present time.
+    pub fn say(&self, who: journal::Who, text: impl Into<String>) {
+        let now = self.now();
+        let text = text.into();
+        self.update(|state| state.journal.say(now, who, text));
+    }
+
+    /// Waits until `look` finds what it looks for; it is asked now and after every change.
+    pub async fn until<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(found) = self.read(&mut look) {
+                return found;
+            }
+            changed.changed().await.expect("the world outlives those who wait for it");
+        }
+    }
+
+    /// Rings at every change, for actors that keep something outside in step with the world.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held is a defect of the rehearsal; going on with the state shows more than hiding it.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,68 @@
+//! What other services keep: parameters, secrets, objects, database instances.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// The stores.
+#[derive(Default)]
+pub struct Stores {
+    /// SSM parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// S3 objects by bucket and key.
+    pub objects: BTreeMap<(String, String), Object>,
+    /// RDS database instances by identifier.
+    pub databases: BTreeMap<String, Database>,
+}
+
+/// An SSM parameter of type `String`.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Value.
+    pub value: String,
+    /// Version, from 1.
+    pub version: u64,
+    /// Changed when.
+    pub modified_at: Timestamp,
+}
+
+/// A secret of Secrets Manager.
+#[derive(Clone)]
+pub struct Secret {
+    /// Its text.
+    pub value: String,
+    /// Created when.
+    pub created_at: Timestamp,
+}
+
+/// An object in S3.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Content.
+    pub body: Vec<u8>,
+    /// Written when.
+    pub modified_at: Timestamp,
+}
+
+/// An RDS database instance.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `postgres`.
+    pub engine: String,
+    /// Version of the server.
+    pub engine_version: String,
+    /// `available`, …
+    pub status: String,
+    /// Host of its endpoint.
+    pub host: String,
+    /// Port of its endpoint.
+    pub port: u16,
+    /// Name of its database.
+    pub name: String,
+    /// Cluster it belongs to, where it does.
+    pub cluster: Option<String>,
+    /// Created when.
+    pub created_at: Timestamp,
+}
