@@ -8,3 +8,6 @@ pub mod deadline;
 pub mod deployment;
 pub mod ports;
 pub mod stage;
+
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
