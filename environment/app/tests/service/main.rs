@@ -1,5 +1,5 @@
 //! What the service promises, asked of the binary itself.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod postgres;
 mod task;
