@@ -15,7 +15,9 @@ pub mod units;
 pub mod plan_source;
 
 pub mod check;
+pub mod checks;
 pub mod deadline;
+pub mod plan;
 pub mod ports;
 
 pub mod report;
