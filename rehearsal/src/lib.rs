@@ -6,4 +6,8 @@
 pub mod clock;
 pub mod codedeploy;
 pub mod ecs;
+pub mod scenario;
+pub mod served_plan;
+pub mod setup;
+pub mod transcript;
 pub mod world;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{ACCOUNT, REGION};
 
 /// A function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Function {
     /// Name.
     pub name: String,
