@@ -5,5 +5,6 @@
 
 pub mod alb;
 pub mod clock;
+pub mod cloudwatch;
 pub mod codedeploy;
 pub mod world;
