@@ -24,7 +24,7 @@ mod answers;
 mod conditions;
 pub(crate) mod connections;
 mod draining;
-mod forwarded;
+pub(crate) mod forwarded;
 mod health;
 mod keeper;
 mod measure;

@@ -7,4 +7,6 @@ pub mod alb;
 pub mod clock;
 pub mod cloudwatch;
 pub mod codedeploy;
+pub mod ledger;
+pub mod traffic;
 pub mod world;

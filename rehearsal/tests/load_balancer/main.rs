@@ -5,3 +5,4 @@ mod failures;
 mod health;
 mod routing;
 mod stage;
+mod traffic;
