@@ -5,4 +5,8 @@
 
 pub mod clock;
 pub mod codedeploy;
+pub mod lambda;
+pub mod process;
+pub mod reaper;
+pub mod tasks;
 pub mod world;
