@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod codedeploy;
 pub mod lambda;
+pub mod postgres;
 pub mod process;
 pub mod reaper;
 pub mod tasks;

@@ -43,7 +43,7 @@ pub struct Command {
     pub folder: Option<PathBuf>,
     /// User and group id to run as; this process's own when `None`.
     pub user: Option<(u32, u32)>,
-    /// The signal with which the reaper lets it end in its own way.
+    /// The signal that it gets first when it is dropped or reaped.
     pub reaped_with: Signal,
 }
 
@@ -137,6 +137,7 @@ impl fmt::Display for Exit {
 /// A running process and everything it started in its group. Killed when dropped.
 pub struct Process {
     group: Pid,
+    reaped_with: Signal,
     lines: LastLines,
     exit: watch::Receiver<Option<Exit>>,
     stop: watch::Sender<Option<Stop>>,
@@ -187,7 +188,7 @@ impl Process {
         let (stop, stop_wanted) = watch::channel(None);
         let (exited, exit) = watch::channel(None);
         tokio::spawn(supervise(child, group, stop_wanted, output, registration, exited));
-        Ok(Self { group, lines, exit, stop, drain })
+        Ok(Self { group, reaped_with: command.reaped_with, lines, exit, stop, drain })
     }
 
     /// Its process id, which is its group's.
@@ -213,7 +214,7 @@ impl Process {
         let mut exit = self.exit.clone();
         match exit.wait_for(Option::is_some).await {
             Ok(exit) => exit.expect("waited for"),
-            // Only when the runtime goes down are its supervisors dropped before they have told the end.
+            // Only a runtime that goes down drops its supervisor before that has told the end.
             Err(_) => Exit::Signal(Signal::SIGKILL as i32),
         }
     }
@@ -241,7 +242,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.signal(Signal::SIGKILL);
+        self.signal(self.reaped_with);
     }
 }
 
@@ -294,3 +295,6 @@ async fn end(child: &mut Child, group: Pid, stop: Stop) -> io::Result<ExitStatus
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,8 @@ impl Left {
             self.folders.retain(|it| it != Path::new(folder));
         } else if let Some(group) = line.strip_prefix("+group ") {
             let mut words = group.split(' ').filter_map(|word| word.parse::<i32>().ok());
-            if let (Some(group), Some(first)) = (words.next(), words.next().and_then(|it| Signal::try_from(it).ok())) {
+            let (group, first) = (words.next().filter(|it| *it > 1), words.next());
+            if let (Some(group), Some(Ok(first))) = (group, first.map(Signal::try_from)) {
                 self.groups.insert(group, first);
             }
         } else if let Some(group) = line.strip_prefix("-group ")
@@ -159,5 +160,40 @@ impl Left {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(lines: &[&str]) -> Left {
+        let mut left = Left::default();
+        lines.iter().for_each(|line| left.note(line));
+        left
+    }
+
+    #[test]
+    fn what_has_ended_in_order_is_forgotten() {
+        let left = after(&["+group 12 9", "+folder /tmp/a b", "+group 13 3", "-group 12", "-folder /tmp/a b"]);
+        assert_eq!(left.groups, BTreeMap::from([(13, Signal::SIGQUIT)]));
+        assert!(left.folders.is_empty());
+    }
+
+    /// Group 0 would be the reaper's own, -1 and 1 everybody's.
+    #[test]
+    fn a_line_that_names_no_group_of_a_child_is_ignored() {
+        let left =
+            after(&["+group 0 9", "+group -1 9", "+group 1 9", "+group x 9", "+group 12", "+group 12 99", "kill 12"]);
+        assert!(left.groups.is_empty() && left.folders.is_empty());
+    }
+
+    #[test]
+    fn a_folder_is_removed_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("in")).expect("the folder is writable");
+        std::fs::write(folder.path().join("in/it"), "x").expect("the folder is writable");
+        after(&[&format!("+folder {}", folder.path().display())]).clear_up();
+        assert!(!folder.path().exists());
     }
 }
