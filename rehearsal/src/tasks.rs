@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::process::ports::Ports;
 use crate::reaper::Reaper;
 use crate::world::World;
-use crate::world::services::TaskStatus;
+use crate::world::services::{Task, TaskStatus};
 
 mod command;
 mod life;
@@ -54,8 +54,9 @@ pub async fn run(world: Arc<World>, launch: Launch) {
     loop {
         changes.mark_unchanged();
         let wanted: Vec<String> = world.read(|state| {
-            let provisioning = state.tasks.iter().filter(|task| task.status == TaskStatus::Provisioning);
-            provisioning.map(|task| task.id.clone()).filter(|id| !begun.contains(id)).collect()
+            // One that is stopped before it was seen here must still come to its end.
+            let to_live = |task: &&Task| matches!(task.status, TaskStatus::Provisioning | TaskStatus::Stopping);
+            state.tasks.iter().filter(to_live).map(|task| task.id.clone()).filter(|id| !begun.contains(id)).collect()
         });
         for id in wanted {
             begun.insert(id.clone());

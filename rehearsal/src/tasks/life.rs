@@ -13,7 +13,7 @@ use crate::process::ports::Ports;
 use crate::process::{Exit, Process};
 use crate::world::World;
 use crate::world::journal::Who;
-use crate::world::services::{Container, StopReason, TaskStatus};
+use crate::world::services::{Container, StopReason, Task, TaskStatus};
 
 /// How long a process may take, in real time, until it listens.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ async fn begin(world: &World, launch: &Launch, ports: &Ports, id: &str) -> Resul
             let named = |it: &&Container| service.is_some_and(|service| service.container_name == it.name);
             definition.containers.iter().find(named).or(definition.containers.first()).cloned()
         });
-        (container, task.and_then(|task| task.stop_wanted.clone()))
+        (container, task.and_then(reason_to_stop))
     });
     if let Some(why) = stop_wanted {
         return Err(Ended { why, exit: None, lines: Vec::new() });
@@ -177,24 +177,21 @@ async fn listens(port: u16) {
 
 /// Somebody wants it gone before it runs: it has no targets to drain.
 async fn stop_wanted(world: &World, id: &str) -> StopReason {
-    world
-        .until(|state| {
-            let task = state.tasks.iter().find(|task| task.id == id)?;
-            let stopping = matches!(task.status, TaskStatus::Stopping | TaskStatus::Stopped);
-            task.stop_wanted.clone().or_else(|| stopping.then(stopped_by_user))
-        })
-        .await
+    world.until(|state| state.tasks.iter().find(|task| task.id == id).and_then(reason_to_stop)).await
 }
 
 /// It has been drained and is to end now.
 async fn stopping(world: &World, id: &str) -> StopReason {
-    world
-        .until(|state| {
-            let task = state.tasks.iter().find(|task| task.id == id)?;
-            let stopping = matches!(task.status, TaskStatus::Stopping | TaskStatus::Stopped);
-            stopping.then(|| task.stop_wanted.clone().unwrap_or_else(stopped_by_user))
-        })
-        .await
+    let drained = |task: &&Task| task.id == id && is_stopping(task);
+    world.until(|state| state.tasks.iter().find(drained).and_then(reason_to_stop)).await
+}
+
+fn reason_to_stop(task: &Task) -> Option<StopReason> {
+    task.stop_wanted.clone().or_else(|| is_stopping(task).then(stopped_by_user))
+}
+
+fn is_stopping(task: &Task) -> bool {
+    matches!(task.status, TaskStatus::Stopping | TaskStatus::Stopped)
 }
 
 fn stopped_by_user() -> StopReason {

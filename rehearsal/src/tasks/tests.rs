@@ -214,7 +214,8 @@ async fn a_task_whose_process_ends_is_stopped_with_its_exit_code_and_last_lines(
 #[tokio::test]
 async fn a_task_that_is_told_to_stop_gets_sigterm_and_may_end_in_order() {
     let rehearsal = Rehearsal::new(python(&format!(
-        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{LISTENS}\ntime.sleep(600)"
+        "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n{LISTENS}\n\
+         signal.sigwait([signal.SIGTERM])\nsys.exit(0)"
     )));
     let id = rehearsal.want_task();
     rehearsal.task(TaskStatus::Running).await;
@@ -239,12 +240,24 @@ async fn a_task_that_ignores_sigterm_is_killed_after_thirty_seconds_of_the_world
 
 #[tokio::test]
 async fn a_task_that_is_not_wanted_any_more_before_it_started_never_starts() {
-    let rehearsal = Rehearsal::new(LaunchCommand::Shell("touch started; sleep 600".to_owned()));
+    for status in [TaskStatus::Provisioning, TaskStatus::Stopping] {
+        let rehearsal = Rehearsal::new(LaunchCommand::Shell("touch started; sleep 600".to_owned()));
+        let id = rehearsal.want_task();
+        rehearsal.stop(id, status);
+        let task = rehearsal.task(TaskStatus::Stopped).await;
+        assert_eq!((task.exit_code, task.stopped), (None, Some(scaled_in())));
+        assert!(!rehearsal.folder.path().join("started").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_wanted_any_more_while_it_starts_is_stopped() {
+    let rehearsal = Rehearsal::new(LaunchCommand::Shell("sleep 600".to_owned()));
     let id = rehearsal.want_task();
-    rehearsal.stop(id, TaskStatus::Provisioning);
+    rehearsal.task(TaskStatus::Pending).await;
+    rehearsal.stop(id, TaskStatus::Pending);
     let task = rehearsal.task(TaskStatus::Stopped).await;
-    assert_eq!((task.exit_code, task.stopped), (None, Some(scaled_in())));
-    assert!(!rehearsal.folder.path().join("started").exists());
+    assert_eq!((task.exit_code, task.stopped), (Some(143), Some(scaled_in())));
 }
 
 #[tokio::test]
