@@ -1,3 +1,9 @@
 //! `rehearse`.
 
-fn main() {}
+use rehearsal::reaper;
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some(reaper::SUBCOMMAND) {
+        reaper::main();
+    }
+}
