@@ -1,4 +1,4 @@
-//! AfterAllowTestTraffic: the last look at green before users reach it.
+//! `AfterAllowTestTraffic`: the last look at green before users reach it.
 
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 

@@ -1,4 +1,4 @@
-//! AfterAllowTraffic: users are on green, and blue is still there.
+//! `AfterAllowTraffic`: users are on green, and blue is still there.
 
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 

@@ -1,4 +1,4 @@
-//! AfterInstall: green runs; nobody has seen it yet.
+//! `AfterInstall`: green runs; nobody has seen it yet.
 
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 

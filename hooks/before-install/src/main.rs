@@ -1,4 +1,4 @@
-//! BeforeInstall: the last look before anything is started.
+//! `BeforeInstall`: the last look before anything is started.
 
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 
