@@ -2,3 +2,4 @@
 
 pub mod migrations;
 pub mod migrations_apply;
+pub mod settings;

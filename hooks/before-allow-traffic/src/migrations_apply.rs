@@ -1,7 +1,6 @@
 //! Every migration of this version is applied to the database before users reach it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
@@ -9,23 +8,8 @@ use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Patience};
 use crate::migrations::files::{self, File};
-use crate::migrations::login::{Login, Overrides};
-
-/// How long a statement waits for a lock unless the plan says otherwise. Blue's queries queue behind it for as long.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the plan and the function's settings say about migrations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The folder of SQL files; `None`: this service has no migrations.
-    pub folder: Option<PathBuf>,
-    /// Name or ARN of the secret with the login.
-    pub secret: Option<String>,
-    /// What the plan says about host, port and database; wins over the secret.
-    pub overrides: Overrides,
-    /// How long a statement may wait for a lock. Default: [`LOCK_TIMEOUT`].
-    pub lock_timeout: Duration,
-}
+use crate::migrations::login::Login;
+use crate::settings::{Folder, Settings};
 
 /// Applies what is missing, once.
 pub struct MigrationsApply {
@@ -40,7 +24,16 @@ impl MigrationsApply {
     }
 
     async fn apply(&self, context: &CheckContext) -> Result<String, Halt> {
-        let Some(folder) = &self.settings.folder else { return Ok("no migrations are configured".to_owned()) };
+        let folder = match &self.settings.folder {
+            Folder::None => return Ok("no migrations are configured".to_owned()),
+            Folder::Packaged(folder) => folder,
+            Folder::Remote(place) => {
+                return Err(Halt::no(
+                    format!("migrations.sql of the plan is {place}, which this version cannot read"),
+                    "Put the files into the function's package and name their folder there; then redeploy.",
+                ));
+            }
+        };
         let files = read(folder.clone()).await?;
         let Some(secret) = &self.settings.secret else {
             return Err(Halt::no(
