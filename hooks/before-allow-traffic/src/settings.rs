@@ -36,6 +36,7 @@ pub struct Settings {
 
 impl Settings {
     /// Read from the plan and the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads what only this hook needs")]
     pub fn read(plan: &Plan) -> Self {
         Self::read_from(plan, |name| std::env::var(name).ok())
     }

@@ -1,5 +1,11 @@
 //! `migrations-apply` against a real PostgreSQL.
-#![allow(clippy::unwrap_used, clippy::use_debug, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::use_debug,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests: they stop at what is wrong and show it, and look for the programs of PostgreSQL"
+)]
 
 mod bad_input;
 mod interruptions;

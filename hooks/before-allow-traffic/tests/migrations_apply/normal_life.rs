@@ -147,7 +147,7 @@ async fn settings_of_one_file_do_not_leak_into_the_next() {
     assert_eq!(world.rows("SELECT name || ' ' || path FROM who").await, ["migrator \"$user\", public"]);
 }
 
-/// What a person would look for in pg_stat_activity while a migration runs.
+/// What a person would look for in `pg_stat_activity` while a migration runs.
 #[tokio::test]
 async fn the_connection_says_who_it_is_and_is_bounded_in_time() {
     let world = World::with(&[(

@@ -1,6 +1,6 @@
 //! A real PostgreSQL for this test binary: empty, on loopback, gone when the tests are.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -40,7 +40,10 @@ pub(crate) fn server() -> &'static Server {
 }
 
 fn start() -> Server {
-    let folder = tempfile::tempdir().expect("a temporary folder").keep();
+    let kept = tempfile::tempdir().expect("a temporary folder");
+    let folder = kept.path().to_owned();
+    let password = folder.join("password");
+    std::fs::write(&password, PASSWORD).expect("the folder takes files");
     let root = std::fs::metadata(&folder).expect("the folder was just made").uid() == 0;
     if root {
         chown(&folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
@@ -63,14 +66,9 @@ fn start() -> Server {
         "-U",
         USER,
     ]);
-    initdb.args(["--pwfile=/dev/stdin", "-D"]).arg(folder.join("data"));
-    initdb.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    initdb.arg("--pwfile").arg(&password).arg("-D").arg(folder.join("data"));
     as_nobody(&mut initdb);
-    let mut running = initdb.spawn().expect("initdb starts");
-    let mut stdin = running.stdin.take().expect("its standard input is piped");
-    writeln!(stdin, "{PASSWORD}").expect("initdb reads the password");
-    drop(stdin);
-    let done = running.wait_with_output().expect("initdb ends");
+    let done = initdb.output().expect("initdb starts");
     assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
 
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -81,6 +79,7 @@ fn start() -> Server {
     watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     as_nobody(&mut watch);
     let mut watch = watch.spawn().expect("a shell starts");
+    let _ = kept.keep();
     let mut lines = BufReader::new(watch.stderr.take().expect("its standard error is piped")).lines();
     let mut said = Vec::new();
     loop {
