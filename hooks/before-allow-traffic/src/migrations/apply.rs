@@ -73,7 +73,7 @@ pub fn inspect(file: &File) -> Vec<String> {
                         ));
                     }
                     Kind::CopyFromStdin => faults.push(format!("{} needs data that only psql could send", at())),
-                    Kind::CreateIndexConcurrently { .. } | Kind::DropIndexConcurrently(_) | Kind::Alone => {
+                    Kind::CreateIndexConcurrently { .. } | Kind::DropIndexConcurrently(_) | Kind::Alone { .. } => {
                         faults.push(format!(
                             "{} cannot run in a transaction, and the first line is not -- no-transaction",
                             at()
@@ -150,9 +150,9 @@ pub fn failure(statement: &Statement<'_>, error: sqlx::Error, rest: String) -> F
 
 /// Runs one statement, and names it in the log for as long as it runs.
 pub async fn run(session: &mut Session, turn: Turn<'_>, statement: &Statement<'_>) -> Result<u64, sqlx::Error> {
-    if !sets_limits(turn.file) {
-        session.keep_limits().await?;
-    }
+    session.keep_limits().await?;
+    let limits = statement.mentions("statement_timeout") || statement.mentions("lock_timeout");
+    session.file_sets_limits |= limits && statement.starts_with(&["set"]);
     let started = Instant::now();
     let mut running = pin!(session.run(statement.text));
     loop {
@@ -165,9 +165,4 @@ pub async fn run(session: &mut Session, turn: Turn<'_>, statement: &Statement<'_
             ),
         }
     }
-}
-
-/// Whether a file has its own idea of how long its statements may take. Then ours, set once before it, is not repeated.
-pub fn sets_limits(file: &File) -> bool {
-    file.sql.contains("statement_timeout") || file.sql.contains("lock_timeout")
 }

@@ -150,7 +150,14 @@ impl Attempt<'_> {
                 "Redeploy: the next run goes on from here. Give the function more time if it has less than 15 minutes.",
             ));
         }
-        resumable(session, ledger, turn.file).await?;
+        // An earlier file may have written to the ledger: never what was read before it.
+        let rows = ledger.rows(session).await?;
+        if is_applied(&rows, turn.file) {
+            return Ok(());
+        }
+        if rows.iter().any(|row| row.version == turn.file.version) {
+            resumable(session, ledger, turn.file).await?;
+        }
         match apply(session, ledger, turn).await {
             Ok(()) => Ok(()),
             Err(Failure::Halt(halt)) => Err(halt),
@@ -235,7 +242,7 @@ impl Attempt<'_> {
             }
         }
         if !invalid.is_empty() {
-            out.push_str(&format!("; invalid and of no use until REINDEX INDEX CONCURRENTLY: {}", invalid.join(", ")));
+            out.push_str(&format!("; invalid, so of no use until built again or dropped: {}", invalid.join(", ")));
         }
         out
     }
@@ -243,10 +250,6 @@ impl Attempt<'_> {
 
 /// A file that was begun may be gone on with only where we know how far it came.
 async fn resumable(session: &mut Session, ledger: &Ledger, file: &File) -> Result<(), Halt> {
-    let rows = ledger.rows(session).await?;
-    if !rows.iter().any(|row| row.version == file.version && !row.success) {
-        return Ok(());
-    }
     let progress = ledger.progress(session, file).await;
     let progress = progress.map_err(|error| fault::halt(&file.name, &session.place, error))?;
     let untouched = progress.as_ref().is_some_and(|progress| progress.done == 0 && !progress.in_doubt);

@@ -29,7 +29,10 @@ pub enum Kind {
     /// `DROP INDEX CONCURRENTLY`: in no transaction. The index as written, perhaps with its schema.
     DropIndexConcurrently(String),
     /// Another statement that refuses to run in a transaction.
-    Alone,
+    Alone {
+        /// Whether it locks nothing that readers or writers need.
+        politely: bool,
+    },
 }
 
 impl Kind {
@@ -41,7 +44,7 @@ impl Kind {
         if is(&["begin"]) || is(&["start", "transaction"]) {
             Self::Begin
         } else if is(&["commit", "prepared"]) || is(&["rollback", "prepared"]) {
-            Self::Alone
+            Self::Alone { politely: false }
         } else if is(&["prepare", "transaction"]) {
             Self::Untraceable
         } else if is(&["rollback"]) && statement.mentions("to") {
@@ -59,7 +62,7 @@ impl Kind {
         } else if is(&["drop", "index", "concurrently"]) {
             drop_index(statement)
         } else if is(&["vacuum"]) || (is(&["reindex"]) && statement.mentions("concurrently")) {
-            Self::Alone
+            Self::Alone { politely: !statement.mentions("full") }
         } else {
             Self::Ordinary
         }
@@ -67,7 +70,16 @@ impl Kind {
 
     /// Whether it waits for others without making anybody wait, so that a short lock timeout would only hurt.
     pub fn waits_politely(&self) -> bool {
-        matches!(self, Self::CreateIndexConcurrently { .. } | Self::DropIndexConcurrently(_) | Self::Alone)
+        match self {
+            Self::CreateIndexConcurrently { .. } | Self::DropIndexConcurrently(_) => true,
+            Self::Alone { politely } => *politely,
+            _ => false,
+        }
+    }
+
+    /// Whether it is known to refuse a transaction.
+    pub fn refuses_transaction(&self) -> bool {
+        matches!(self, Self::CreateIndexConcurrently { .. } | Self::DropIndexConcurrently(_) | Self::Alone { .. })
     }
 }
 
@@ -151,6 +163,16 @@ mod tests {
         assert_eq!(kind("create index concurrently on t(x)"), create_index(None, "t"));
         assert_eq!(kind("create index a on t (x)"), Kind::Ordinary);
         assert_eq!(kind("drop index concurrently if exists shop.a"), Kind::DropIndexConcurrently("shop.a".to_owned()));
+    }
+
+    /// `VACUUM FULL` with a long lock timeout would make blue's queries queue behind it.
+    #[test]
+    fn only_what_makes_nobody_wait_may_wait_long() {
+        assert!(kind("vacuum (analyze) orders").waits_politely());
+        assert!(kind("reindex index concurrently by_total").waits_politely());
+        assert!(!kind("vacuum full orders").waits_politely());
+        assert!(kind("vacuum full orders").refuses_transaction());
+        assert!(!kind("alter table orders add x int").waits_politely());
     }
 
     #[test]

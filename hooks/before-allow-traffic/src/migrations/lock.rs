@@ -58,12 +58,15 @@ pub async fn release(session: &mut Session) {
 }
 
 async fn key(session: &mut Session) -> Result<i64, Halt> {
+    if let Some(key) = session.lock_key {
+        return Ok(key);
+    }
     let name: String = sqlx::query_scalar("SELECT current_database()::text")
         .persistent(false)
         .fetch_one(&mut session.connection)
         .await
         .map_err(|error| halt("the name", &session.place, error))?;
-    Ok(key_for(&name))
+    Ok(*session.lock_key.insert(key_for(&name)))
 }
 
 /// sqlx's key for a database of this name.

@@ -35,6 +35,11 @@ pub struct Session {
     pub deadline: Deadline,
     /// How long a statement may wait for a lock while others queue behind it.
     pub lock_timeout: Duration,
+    /// Whether the current file has its own idea of how long its statements may run and wait. Then ours stand back: our
+    /// deadline still ends it.
+    pub file_sets_limits: bool,
+    /// The key of the migration lock, once asked for.
+    pub lock_key: Option<i64>,
     /// What the server was last told about the time left.
     told: Duration,
     /// Whether the server can notice by itself that a function was killed while it worked for it.
@@ -59,7 +64,16 @@ impl Session {
                 .into());
             }
         };
-        Ok(Self { connection, place, deadline, lock_timeout, told: Duration::ZERO, notices_our_end: false })
+        Ok(Self {
+            connection,
+            place,
+            deadline,
+            lock_timeout,
+            file_sets_limits: false,
+            lock_key: None,
+            told: Duration::ZERO,
+            notices_our_end: false,
+        })
     }
 
     /// Says goodbye, so that the server frees the lock now and not when it notices.
@@ -79,7 +93,7 @@ impl Session {
     pub async fn start_over(&mut self) -> Result<(), Halt> {
         let done = self.run("RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP; CLOSE ALL").await;
         done.map_err(|error| halt("the session's settings", &self.place, error))?;
-        self.told = Duration::ZERO;
+        (self.told, self.file_sets_limits) = (Duration::ZERO, false);
         self.limit_as_usual().await.map_err(|error| halt("the session's settings", &self.place, error))?;
         lock::verify(self).await
     }
@@ -100,6 +114,9 @@ impl Session {
     }
 
     async fn limit(&mut self, lock_timeout: Duration) -> Result<(), sqlx::Error> {
+        if self.file_sets_limits {
+            return Ok(());
+        }
         let left = self.left();
         let sql = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 60000{}",

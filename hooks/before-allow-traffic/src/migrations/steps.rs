@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha384};
 use tokio::time::Instant;
 
-use super::apply::{Failure, Turn, failure, run, sets_limits};
+use super::apply::{Failure, Turn, failure, run};
 use super::files::File;
 use super::indexes::{self, Found};
 use super::kind::Kind;
@@ -184,7 +184,7 @@ impl Run<'_> {
             self.book(done).await?;
             return Ok(0);
         }
-        if !in_doubt && !step.kind.waits_politely() {
+        if !in_doubt && !step.kind.refuses_transaction() {
             match self.booked_transaction(step, &done).await {
                 Err(Failure::Statement { error, .. }) if wants_no_transaction(&error) => {}
                 result => return result,
@@ -242,7 +242,7 @@ impl Run<'_> {
     /// Outside any transaction: in doubt before, done after.
     async fn alone(&mut self, step: &Step<'_>, done: Progress, was_in_doubt: bool) -> Result<u64, Failure> {
         let statement = &step.statements[0];
-        if !sets_limits(self.turn.file) {
+        if step.kind.waits_politely() {
             self.session.limit_politely().await.map_err(|error| self.own(error))?;
         }
         if let Kind::CreateIndexConcurrently { name: Some(name), table } = &step.kind {
@@ -260,7 +260,7 @@ impl Run<'_> {
             }
         };
         self.book(done).await?;
-        if !sets_limits(self.turn.file) {
+        if step.kind.waits_politely() {
             self.session.limit_as_usual().await.map_err(|error| self.own(error))?;
         }
         Ok(rows)
@@ -326,7 +326,7 @@ mod tests {
     fn a_transaction_is_one_step_and_one_that_is_undone_is_none() {
         assert_eq!(
             kinds("set a = 1; begin; select 1; select 2; commit; vacuum; begin; select 3; rollback"),
-            [(1, Kind::Setting), (4, Kind::Begin), (1, Kind::Alone), (3, Kind::Setting)]
+            [(1, Kind::Setting), (4, Kind::Begin), (1, Kind::Alone { politely: true }), (3, Kind::Setting)]
         );
     }
 

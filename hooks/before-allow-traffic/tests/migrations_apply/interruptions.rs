@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use greenlight::check::{Answer, Check};
 
-use crate::world::{Gate, World, chain};
+use crate::world::{Gate, World, chain, run, until};
+
+/// As a restart of the server would.
+const END_GREENLIGHT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+     WHERE datname = current_database() AND application_name LIKE 'greenlight%'";
 
 const GATE: &str = "SELECT pg_advisory_xact_lock(7);\n";
 
@@ -78,9 +82,7 @@ async fn a_lost_connection_is_no_answer_and_the_next_attempt_goes_on() {
         let (check, context) = (world.check(), world.context.clone());
         let running = tokio::spawn(async move { check.ask(&context).await });
         world.reached_gate().await;
-        world
-            .run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'greenlight%'")
-            .await;
+        world.run(END_GREENLIGHT).await;
         let unknown = running.await.unwrap().unwrap_err();
         assert!(unknown.transient);
         let said = chain(&unknown);
@@ -90,6 +92,54 @@ async fn a_lost_connection_is_no_answer_and_the_next_attempt_goes_on() {
         world.yes().await;
         assert_eq!(world.rows("SELECT x FROM a ORDER BY x").await, ["1", "2"]);
     }
+}
+
+/// Nobody hears whether the COMMIT went through: only the ledger knows.
+#[tokio::test]
+async fn a_run_killed_while_it_commits_is_applied_once() {
+    const SLOW_COMMIT: &str = "CREATE TABLE a (x int);
+        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER t AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait();";
+    for (marker, ended) in [("", true), ("", false), ("-- no-transaction\n", true), ("-- no-transaction\n", false)] {
+        let insert = format!("{marker}INSERT INTO a SELECT coalesce(max(x), 0) + 1 FROM a;");
+        let mut world = World::with(&[("1_a.sql", SLOW_COMMIT), ("2_b.sql", &insert)]).await;
+        patient(&mut world);
+        let gate = Gate::closed(&world).await;
+        let (check, context) = (world.check(), world.context.clone());
+        let running = tokio::spawn(async move { check.ask(&context).await });
+        world.reached_gate().await;
+        if ended {
+            world.run(END_GREENLIGHT).await;
+            assert!(running.await.unwrap().unwrap_err().transient);
+        } else {
+            running.abort();
+        }
+        drop(gate);
+        world.yes().await;
+        assert_eq!(world.rows("SELECT x FROM a").await, ["1"], "{marker} ended by the server: {ended}");
+    }
+}
+
+/// The server notices that nobody listens any more, and leaves half an index.
+#[tokio::test]
+async fn a_run_killed_while_it_builds_an_index_builds_it_anew() {
+    let sql = "-- no-transaction\nCREATE INDEX CONCURRENTLY by_total ON orders (total);";
+    let world = World::with(&[("1_a.sql", sql)]).await;
+    world.run("CREATE TABLE orders (total int)").await;
+    let mut report = world.connect().await;
+    run(&mut report, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM orders").await;
+    let (check, context) = (world.check(), world.context.clone());
+    let running = tokio::spawn(async move { check.ask(&context).await });
+    until(async || (world.rows("SELECT 1 FROM pg_stat_progress_create_index").await == ["1"]).then_some(())).await;
+    running.abort();
+    let still =
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'greenlight%'";
+    until(async || world.rows(still).await.is_empty().then_some(())).await;
+    let invalid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_total')";
+    assert_eq!(world.rows(invalid).await, ["false"]);
+    run(&mut report, "COMMIT").await;
+    world.yes().await;
+    assert_eq!(world.rows(invalid).await, ["true"]);
 }
 
 /// A build that broke leaves an invalid index, which `IF NOT EXISTS` takes for the real one.
@@ -134,7 +184,7 @@ async fn an_invalid_index_of_somebody_else_is_named() {
     assert!(broken.execute(&mut world.connect().await).await.is_err());
     let evidence = world.yes().await;
     assert!(
-        evidence.ends_with("invalid and of no use until REINDEX INDEX CONCURRENTLY: public.one on orders"),
+        evidence.ends_with("invalid, so of no use until built again or dropped: public.one on orders"),
         "{evidence}"
     );
 }

@@ -173,3 +173,31 @@ fn the_check_asks_a_question() {
     assert_eq!(check.id(), "migrations-apply");
     assert!(check.question().ends_with('?'));
 }
+
+/// Seen in published projects: a file that renumbers its successors in the ledger itself.
+#[tokio::test]
+async fn a_file_that_writes_to_the_ledger_is_heard() {
+    let world = World::with(&[
+        ("1_a.sql", "CREATE TABLE a ();"),
+        (
+            "2_renumber.sql",
+            "INSERT INTO _sqlx_migrations SELECT 3, 'a again', now(), true, checksum, 0 FROM _sqlx_migrations WHERE version = 1;",
+        ),
+        ("3_a_again.sql", "CREATE TABLE a ();"),
+    ])
+    .await;
+    assert!(world.yes().await.starts_with("3 of 3 files are applied"));
+}
+
+/// A file that knows that it needs longer says so, and is not overruled.
+#[tokio::test]
+async fn a_file_may_set_its_own_limits() {
+    let world = World::with(&[(
+        "1_a.sql",
+        "SET lock_timeout = '7s'; SET statement_timeout = '77s'; SELECT pg_sleep(1.2);\n\
+         CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement;",
+    )])
+    .await;
+    world.yes().await;
+    assert_eq!(world.rows("SELECT lock || ' ' || statement FROM seen").await, ["7s 77s"]);
+}

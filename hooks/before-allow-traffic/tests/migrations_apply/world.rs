@@ -147,7 +147,7 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.expect("SQL that works");
 }
 
-/// Asks again until there is something, for ten seconds at most.
+/// Asks again until there is something, for a minute at most.
 pub(crate) async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
@@ -157,7 +157,7 @@ pub(crate) async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("it comes about within twenty seconds")
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("it comes about within a minute")
 }
 
 /// An error with its causes.
