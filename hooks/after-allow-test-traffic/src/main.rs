@@ -1,5 +1,6 @@
-//! AfterAllowTestTraffic: the last look at green before users reach it.
+//! `AfterAllowTestTraffic`: the last look at green before users reach it: it answers, and answers right.
 
+use greenlight::checks::{GreenAnswers, RequestsPass};
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,6 +9,6 @@ async fn main() -> Result<(), ServeError> {
 }
 
 /// In the order in which they are reported.
-fn checks(_plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(Vec::new())
+fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![Box::new(GreenAnswers::from_plan(plan)), Box::new(RequestsPass::on_test(plan))])
 }

@@ -1,5 +1,6 @@
-//! AfterAllowTraffic: users are on green, and blue is still there.
+//! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
 
+use greenlight::checks::{AlarmsStayQuiet, ProductionServesGreen, RequestsPass};
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,6 +9,10 @@ async fn main() -> Result<(), ServeError> {
 }
 
 /// In the order in which they are reported.
-fn checks(_plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(Vec::new())
+fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![
+        Box::new(ProductionServesGreen::from_plan(plan)),
+        Box::new(RequestsPass::on_production(plan)),
+        Box::new(AlarmsStayQuiet::from_plan(plan)),
+    ])
 }

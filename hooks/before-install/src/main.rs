@@ -1,5 +1,9 @@
-//! BeforeInstall: the last look before anything is started.
+//! `BeforeInstall`: the last look before anything is started: blue is well, and green has a way to come and to go back.
 
+use greenlight::checks::{
+    AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, ListenersAreWired, RollbackIsArmed,
+    TaskDefinitionIsActive,
+};
 use greenlight::{Check, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,5 +13,12 @@ async fn main() -> Result<(), ServeError> {
 
 /// In the order in which they are reported.
 fn checks(_plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(Vec::new())
+    Ok(vec![
+        Box::new(TaskDefinitionIsActive),
+        Box::new(ContainerMatchesLoadBalancer),
+        Box::new(ListenersAreWired),
+        Box::new(BlueIsHealthy),
+        Box::new(AlarmsAreQuiet),
+        Box::new(RollbackIsArmed),
+    ])
 }
