@@ -3,6 +3,7 @@
 //! Every mistake becomes one message with file, line, column, what was expected and the nearest valid word.
 
 mod error;
+mod mapping;
 mod node;
 mod secrecy;
 mod words;
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 pub use serde_saphyr::Spanned;
 
 pub use self::error::DocumentError;
+pub use self::mapping::Mapping;
 pub use self::node::{Node, Value};
 pub use self::secrecy::names_a_secret;
 pub use self::words::{nearest, one_of};
@@ -27,6 +29,16 @@ const MAX_DEPTH: usize = 64;
 /// `T` derives `Deserialize` with `deny_unknown_fields`; keep a [`Spanned`] where a later judgement must point at the
 /// text, and report it with [`DocumentError::at`].
 pub fn parse<T: DeserializeOwned>(text: &str, source: &str) -> Result<T, DocumentError> {
+    parse_with_remarks(text, source, &[])
+}
+
+/// As [`parse`]; an unknown key that stands in `remarks` is refused with its remark instead of the list of valid keys:
+/// a key that has another name now, or whose time has not come.
+pub fn parse_with_remarks<T: DeserializeOwned>(
+    text: &str,
+    source: &str,
+    remarks: &[(&str, &str)],
+) -> Result<T, DocumentError> {
     if text.len() > MAX_BYTES {
         let message = format!("the document has {} bytes; at most {MAX_BYTES} are read", text.len());
         return Err(DocumentError::new(source, text, 1, 1, message));
@@ -36,7 +48,7 @@ pub fn parse<T: DeserializeOwned>(text: &str, source: &str) -> Result<T, Documen
         strict_booleans: true,
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error::translate(&error, source, text))
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error::translate(&error, source, text, remarks))
 }
 
 #[cfg(test)]

@@ -76,16 +76,19 @@ impl fmt::Display for DocumentError {
 impl std::error::Error for DocumentError {}
 
 /// The parser's error in plain words.
-pub(super) fn translate(error: &Error, source: &str, text: &str) -> DocumentError {
+pub(super) fn translate(error: &Error, source: &str, text: &str, remarks: &[(&str, &str)]) -> DocumentError {
     let place = error.location().filter(|place| *place != Location::UNKNOWN);
     let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
-    DocumentError::new(source, text, line, column, explain(error))
+    DocumentError::new(source, text, line, column, explain(error, remarks))
 }
 
-fn explain(error: &Error) -> String {
+fn explain(error: &Error, remarks: &[(&str, &str)]) -> String {
     match error {
-        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => explain(error),
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => explain(error, remarks),
         Error::SerdeUnknownField { field, expected, .. } => {
+            if let Some((_, remark)) = remarks.iter().find(|(key, _)| key == field) {
+                return format!("`{field}` {remark}");
+            }
             format!("unknown key `{field}`; {}", words::one_of(field, expected))
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
