@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use greenlight::checks::DEFAULT_BAKE;
 use greenlight::plan::Plan;
 use greenlight::units::Span;
 use serde_json::{Map, Value};
 
-/// The bake of a plan that names none.
-const DEFAULT_BAKE: Duration = Duration::from_secs(60);
 /// How long a bake really takes in a rehearsal.
 const BAKE_TAKES: Duration = Duration::from_secs(2);
 
@@ -33,7 +32,7 @@ impl ServedPlan {
             Some(Value::Object(tree)) => tree,
             _ => Map::from_iter([("version".to_owned(), Value::from(1))]),
         };
-        let bake = plan.production.bake.map_or(DEFAULT_BAKE, Span::duration);
+        let bake = plan.production.bake.unwrap_or(DEFAULT_BAKE).duration();
         let shortened = bake > BAKE_TAKES;
         if shortened {
             let production = tree.entry("production").or_insert_with(|| Value::Object(Map::new()));

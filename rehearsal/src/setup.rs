@@ -239,6 +239,7 @@ impl Furnisher<'_> {
             memory_mib: spec.memory.unwrap_or(HOOK_MEMORY),
             pace: if stage == Stage::AfterAllowTraffic { self.plan.pace } else { 1.0 },
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
+            max_retries: 0,
         }
     }
 
