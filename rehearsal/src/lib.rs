@@ -5,4 +5,5 @@
 
 pub mod clock;
 pub mod codedeploy;
+pub mod wire;
 pub mod world;
