@@ -47,6 +47,13 @@ fn a_whole_plan_is_read() {
     assert_eq!(plan.checks.get("alarms-are-quiet"), Some(&Severity::Advisory));
 }
 
+/// A Docker label is more easily filled with JSON.
+#[test]
+fn a_plan_may_be_json() {
+    let tree: serde_json::Value = serde_saphyr::from_str(WHOLE).expect("YAML");
+    assert_eq!(Plan::parse(&tree.to_string(), "label"), Plan::parse(WHOLE, "plan.yaml"));
+}
+
 #[test]
 fn the_smallest_plan_is_the_defaults() {
     assert_eq!(Plan::parse("version: 1\n", "plan.yaml"), Ok(Plan::defaults()));
