@@ -224,13 +224,18 @@ impl Hook {
             took: started.elapsed(),
             ..failed(ID, QUESTION, evidence, remedy)
         };
+        let mut before: Option<DiscoveryError> = None;
         loop {
             let asked = timeout_at(deadline.questions_end, AssertUnwindSafe(ask()).catch_unwind()).await;
             let error = match asked {
                 Ok(Ok(Ok(known))) => return Ok(known),
                 Ok(Ok(Err(error))) => error,
                 Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
-                Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
+                Err(_) => {
+                    let last = before.as_ref().map(|error| format!("; before that: {}", chain(error)));
+                    let evidence = format!("AWS did not answer in time{}", last.unwrap_or_default());
+                    return Err(row(Outcome::CannotTell, evidence, before.as_ref().map_or(UNREACHED, |e| e.remedy())));
+                }
             };
             if !error.is_transient() || Instant::now() + pause >= deadline.questions_end {
                 let outcome = match error {
@@ -240,6 +245,7 @@ impl Hook {
                 return Err(row(outcome, chain(&error), error.remedy()));
             }
             info!("asked again in {} ms: {}", pause.as_millis(), chain(&error));
+            before = Some(error);
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

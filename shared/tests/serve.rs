@@ -223,12 +223,15 @@ async fn what_does_not_come_in_time_says_how_far_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_waited_for_once_a_check_has_said_no() {
+async fn nothing_is_waited_for_once_a_check_has_stopped_the_deployment() {
     let outcome = invoke(wait_beside_a_no, &engine()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(
         outcome.rows(),
-        ["wait not_yet: 1 of 2 tasks run; not waited for, another check has said no", "fail failed: 1 of 2"]
+        [
+            "wait not_yet: 1 of 2 tasks run; not waited for, another check has stopped the deployment",
+            "fail failed: 1 of 2"
+        ]
     );
     assert!(outcome.took < Duration::from_secs(1));
 }
