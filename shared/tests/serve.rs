@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use greenlight::answer::PutError;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::{Deployment, DeploymentId, Rollback};
-use greenlight::fakes::{FakeEngine, Fakes, Fault, deployment};
+use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
 use greenlight::hook::{Checks, Hook, HookError};
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
@@ -220,6 +220,15 @@ async fn what_does_not_come_in_time_says_how_far_it_came() {
     let outcome = invoke(wait, &engine()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(outcome.rows(), ["wait not_yet: 1 of 2 tasks run, after 44 s"]);
+}
+
+/// An alarm may have sent everybody back while a bake time was waited for.
+#[tokio::test(start_paused = true)]
+async fn the_report_says_where_the_traffic_is_at_its_end() {
+    let world = Fakes::well();
+    world.state().listeners[0].rules = vec![forward(&[(GREEN_GROUP, 1)])];
+    let outcome = invoke_with(wait, &engine(), &world, event()).await;
+    assert_eq!(outcome.report()["traffic"], "traffic is on green (orders:42)");
 }
 
 #[tokio::test(start_paused = true)]
