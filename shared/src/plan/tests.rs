@@ -38,7 +38,7 @@ fn a_whole_plan_is_read() {
     assert_eq!(green.mark, Mark::Header("x-version".to_owned()));
     let requests = plan.test_traffic.requests.expect("requests");
     let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
-    assert_eq!(names, ["ready", "place an order", "GET /orders/${order}"]);
+    assert_eq!(names, ["ready (GET /ready)", "place an order (POST /orders)", "GET /orders/${order}"]);
     assert_eq!(requests[1].method, "POST");
     assert_eq!(requests[1].body, Some(RequestBody::Json(serde_json::json!({"sku": "A1", "quantity": 1}))));
     assert_eq!(requests[1].expect.status, Statuses::OneOf(vec![200, 201]));
