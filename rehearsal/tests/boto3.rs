@@ -18,8 +18,8 @@ async fn boto3_understands_every_answer() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3/run.py");
     let run = tokio::process::Command::new(python())
         .arg(&script)
-        .env("GREENLIGHT_WIRE_URL", &wire.url)
-        .env("GREENLIGHT_WIRE_PAGED_URL", &paged.url)
+        .env("GREENLIGHT_WIRE_URL", wire.url())
+        .env("GREENLIGHT_WIRE_PAGED_URL", paged.url())
         .env("GREENLIGHT_WIRE_OPERATIONS", operations.join(" "))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()

@@ -32,7 +32,7 @@ async fn send(request: http::Request<Full<Bytes>>) -> Result<Answer, String> {
 async fn call(wire: &WireHandle, key: &str, service: &str, target: &str, input: Value) -> Result<Answer, String> {
     let credential =
         format!("AWS4-HMAC-SHA256 Credential={key}/20261121/eu-west-1/{service}/aws4_request, Signature=0");
-    let request = http::Request::post(&wire.url)
+    let request = http::Request::post(wire.url())
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", target)
         .header("authorization", credential);
@@ -47,7 +47,7 @@ async fn get_deployment(wire: &WireHandle, key: &str) -> Result<Answer, String> 
 async fn describe_target_groups(wire: &WireHandle, key: &str) -> Result<Answer, String> {
     let credential =
         format!("AWS4-HMAC-SHA256 Credential={key}/20261121/eu-west-1/elasticloadbalancing/aws4_request, Signature=0");
-    let request = http::Request::post(&wire.url)
+    let request = http::Request::post(wire.url())
         .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
         .header("authorization", credential);
     let form = "Action=DescribeTargetGroups&Version=2015-12-01";
