@@ -52,8 +52,7 @@ pub struct Wire {
 
 /// The running endpoint; it ends with its handle.
 pub struct WireHandle {
-    /// `http://127.0.0.1:…`, for `AWS_ENDPOINT_URL`.
-    pub url: String,
+    url: String,
     wire: Arc<Wire>,
     accepting: JoinHandle<()>,
 }
@@ -106,6 +105,18 @@ impl Wire {
 }
 
 impl WireHandle {
+    /// `http://127.0.0.1:…`, for `AWS_ENDPOINT_URL`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends the endpoint and its connections; returns when its port is free.
+    pub async fn stop(mut self) {
+        self.accepting.abort();
+        let ended = (&mut self.accepting).await;
+        debug_assert!(ended.is_err_and(|error| error.is_cancelled()), "the endpoint accepts until it is stopped");
+    }
+
     /// Every call so far, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.wire.calls.all()

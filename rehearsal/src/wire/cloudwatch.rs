@@ -1,13 +1,13 @@
 //! CloudWatch: alarms on one metric, and the numbers. Spoken in CBOR, JSON and the old query protocol.
 
+use serde::{Deserialize, Serialize};
+
 use super::context::{Context, Operation};
 use super::refusal::Refusal;
 use crate::world::metrics::MetricId;
 
 mod alarms;
 mod metrics;
-
-use serde::{Deserialize, Serialize};
 
 /// What is implemented.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
@@ -31,6 +31,11 @@ pub(super) fn shape(code: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+/// CloudWatch's one map; the items of its lists have no names.
+pub(super) fn item_name(list: &str) -> &'static str {
+    if list == "ExtendedStatistics" { "entry" } else { "member" }
 }
 
 #[derive(Clone, Deserialize, Serialize)]

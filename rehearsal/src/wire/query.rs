@@ -70,9 +70,10 @@ fn namespace(service: Option<Service>) -> &'static str {
     }
 }
 
-/// How a list names its items.
+/// How a list names its items; `entry` for a map, whose items have a key and a value.
 fn item_name(service: Service) -> fn(&str) -> &'static str {
     match service {
+        Service::CloudWatch => super::cloudwatch::item_name,
         Service::Rds => super::rds::item_name,
         _ => |_| "member",
     }

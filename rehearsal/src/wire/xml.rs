@@ -35,7 +35,8 @@ impl Document {
         self.within(name, None, |document| document.event(Event::Text(BytesText::new(text))));
     }
 
-    /// One element for each member of a structure; `item` names the items of a list by the list's name.
+    /// One element for each member of a structure; `item` names the items of a list by the list's name, and `entry` those
+    /// of a map.
     pub(crate) fn members(&mut self, structure: &Output, item: fn(&str) -> &'static str) {
         let Output::Map(entries) = structure else { return };
         for (name, value) in entries {
@@ -52,6 +53,14 @@ impl Document {
 
     fn value(&mut self, name: &str, value: &Output, item: fn(&str) -> &'static str) {
         match value {
+            Output::Map(entries) if item(name) == "entry" => self.within(name, None, |document| {
+                for (key, value) in entries {
+                    document.within("entry", None, |document| {
+                        document.value("key", key, item);
+                        document.value("value", value, item);
+                    });
+                }
+            }),
             Output::Map(_) => self.within(name, None, |document| document.members(value, item)),
             Output::Array(values) => self.within(name, None, |document| {
                 for value in values {
