@@ -1,3 +1,8 @@
-//! CodeDeploy: its API's verbs here, the deployment's course in [`engine`].
+//! CodeDeploy: its API's verbs in [`api`], a deployment's course in [`engine`].
 
 pub mod api;
+mod ending;
+pub mod engine;
+mod hook;
+pub mod switches;
+mod traffic;

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod codedeploy;
+pub mod ecs;
 pub mod lambda;
 pub mod postgres;
 pub mod process;

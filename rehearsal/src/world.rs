@@ -74,6 +74,8 @@ pub struct State {
     pub stores: Stores,
     /// Faults of AWS endpoints that are still to strike.
     pub faults: Vec<Fault>,
+    /// Which part of the deployment production requests fall into: a lifecycle event, or a step of it.
+    pub phase: String,
     /// What happened, in order.
     pub journal: Journal,
 }

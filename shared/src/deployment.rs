@@ -240,3 +240,17 @@ impl Listener {
             .map(|(arn, weight)| (arn.as_str(), *weight))
     }
 }
+
+/// `orders` and 42 of `arn:aws:ecs:…:task-definition/orders:42`, or of `orders:42`.
+pub fn family_and_revision(task_definition: &str) -> Option<(&str, u64)> {
+    let name = task_definition.rsplit('/').next()?;
+    let (family, revision) = name.rsplit_once(':')?;
+    Some((family, revision.parse().ok()?))
+}
+
+impl TaskSet {
+    /// `orders:42`: the short name of what it runs.
+    pub fn version(&self) -> &str {
+        self.task_definition.rsplit('/').next().unwrap_or(&self.task_definition)
+    }
+}

@@ -2,9 +2,30 @@
 //!
 //! `event → stage → deployment → plan → checks → report → answer`
 
-pub mod appspec;
-pub mod check;
-pub mod deadline;
-pub mod deployment;
-pub mod ports;
+pub mod event;
 pub mod stage;
+
+pub mod appspec;
+pub mod deployment;
+pub mod discovery;
+
+pub mod document;
+pub mod units;
+
+pub mod plan_source;
+
+pub mod check;
+pub mod checks;
+pub mod deadline;
+pub mod plan;
+pub mod ports;
+
+pub mod report;
+
+pub mod settings;
+
+#[cfg(feature = "lambda")]
+pub mod aws;
+
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;

@@ -1,0 +1,39 @@
+# `make` lists what there is. A fresh machine needs a Rust toolchain; each target installs what else it needs and says so.
+
+SCENARIO ?=
+ALL ?=
+
+.PHONY: help rehearse serve test check fmt clippy doc licences bench clean
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+rehearse: ## Rehearses a whole deployment [SCENARIO=linear] [ALL=1]
+	@scripts/rehearse run $(SCENARIO) $(if $(ALL),--all)
+
+serve: ## Keeps the rehearsal's world running for any AWS client [SCENARIO=linear]
+	@scripts/rehearse serve $(SCENARIO)
+
+test: ## Runs every test
+	@scripts/test
+
+check: fmt clippy doc licences ## Formatter, lints, documentation, licences
+
+fmt:
+	@cargo fmt --all --check
+
+clippy:
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+doc:
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+licences:
+	@scripts/licences
+
+bench: ## Measures the hooks beside a bare runtime and Python, against the budgets
+	@scripts/bench
+
+clean: ## Removes everything that the other targets made
+	cargo clean
+	rm -rf .venv .aws-sam artifacts

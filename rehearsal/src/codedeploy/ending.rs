@@ -1,0 +1,208 @@
+//! How a deployment ends, and what CodeDeploy does then.
+
+use std::time::Duration;
+
+use super::api;
+use super::engine::{Course, in_words};
+use super::hook::silence_message;
+use crate::world::State;
+use crate::world::alarms::AlarmState;
+use crate::world::deployments::{
+    Creator, Deployment, DeploymentError, DeploymentGroup, DeploymentStatus, EventStatus, RollbackEvent,
+};
+
+/// Why a deployment did not succeed.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// A hook answered `Failed`.
+    HookFailed {
+        /// Its lifecycle event.
+        event: String,
+        /// Its function.
+        function: String,
+    },
+    /// A hook did not answer in time.
+    HookSilent {
+        /// Its lifecycle event.
+        event: String,
+        /// How long CodeDeploy waited.
+        after: Duration,
+    },
+    /// A hook's function could not be called.
+    HookNotInvokable {
+        /// Its lifecycle event.
+        event: String,
+        /// Why.
+        reason: String,
+    },
+    /// Green did not become what Install waits for.
+    InstallTimedOut(Duration),
+    /// ECS refused.
+    Ecs(String),
+    /// These alarms fire.
+    Alarms(Vec<String>),
+    /// Somebody asked.
+    StopRequested,
+    /// The world contradicts itself.
+    Internal(&'static str),
+}
+
+impl Ending {
+    pub(super) fn internal(what: &'static str) -> Self {
+        Self::Internal(what)
+    }
+
+    /// `ErrorCode` and message of the deployment.
+    /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ErrorInformation.html>
+    fn error(&self) -> DeploymentError {
+        let (code, message) = match self {
+            Self::HookFailed { event, function } => {
+                ("HOOK_EXECUTION_FAILURE", format!("The {event} hook {function} answered Failed"))
+            }
+            Self::HookSilent { event, after } => ("HOOK_EXECUTION_FAILURE", silence_message(event, *after)),
+            Self::HookNotInvokable { event, reason } => {
+                ("HOOK_EXECUTION_FAILURE", format!("The {event} hook could not be called: {reason}"))
+            }
+            Self::InstallTimedOut(after) => {
+                ("TIMEOUT", format!("Green did not reach a steady state within {}", in_words(*after)))
+            }
+            Self::Ecs(message) => ("ECS_UPDATE_ERROR", message.clone()),
+            Self::Alarms(names) => {
+                ("ALARM_ACTIVE", format!("One or more alarms have been activated: {}", names.join(", ")))
+            }
+            Self::StopRequested => ("MANUAL_STOP", "The deployment was stopped on request".to_owned()),
+            Self::Internal(what) => ("INTERNAL_ERROR", (*what).to_owned()),
+        };
+        DeploymentError { code, message }
+    }
+
+    fn status(&self) -> DeploymentStatus {
+        match self {
+            Self::Alarms(_) | Self::StopRequested => DeploymentStatus::Stopped,
+            _ => DeploymentStatus::Failed,
+        }
+    }
+
+    fn rollback_event(&self) -> RollbackEvent {
+        match self {
+            Self::Alarms(_) => RollbackEvent::StopOnAlarm,
+            Self::StopRequested => RollbackEvent::StopOnRequest,
+            _ => RollbackEvent::Failure,
+        }
+    }
+}
+
+/// Waits until somebody or an alarm stops the deployment.
+pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &DeploymentGroup) -> Ending {
+    course
+        .world
+        .until(|state| {
+            if state.codedeploy.deployment(&deployment.id)?.stop_requested {
+                return Some(Ending::StopRequested);
+            }
+            let firing = firing(state, group);
+            (!firing.is_empty()).then_some(Ending::Alarms(firing))
+        })
+        .await
+}
+
+fn firing(state: &State, group: &DeploymentGroup) -> Vec<String> {
+    if !group.alarms_enabled {
+        return Vec::new();
+    }
+    let fires = |name: &&String| state.alarm(name).is_some_and(|alarm| alarm.state == AlarmState::Alarm);
+    group.alarms.iter().filter(fires).cloned().collect()
+}
+
+/// Writes the end into the record, and begins a rollback where the group wants one.
+pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<(), Ending>) {
+    let now = course.world.now();
+    let Err(ending) = result else {
+        course.record(|deployment| {
+            deployment.status = DeploymentStatus::Succeeded;
+            deployment.completed_at = Some(now);
+        });
+        course.say(format!("deployment {} Succeeded", course.id));
+        return;
+    };
+    let (error, status) = (ending.error(), ending.status());
+    course.say(format!("deployment {} {}: {}", course.id, status.name(), error.message));
+    let wants_rollback = course.world.update(|state| {
+        let Some(deployment) = state.codedeploy.deployment_mut(&course.id) else { return false };
+        for event in &mut deployment.events {
+            match event.status {
+                EventStatus::InProgress => {
+                    event.status = EventStatus::Failed;
+                    event.ended_at = Some(now);
+                    event.diagnostics = Some(error.message.clone());
+                }
+                EventStatus::Failed => event.diagnostics = Some(error.message.clone()),
+                EventStatus::Pending => event.status = EventStatus::Skipped,
+                EventStatus::Succeeded | EventStatus::Skipped => {}
+            }
+        }
+        deployment.status = status;
+        deployment.completed_at = Some(now);
+        deployment.error = Some(error.clone());
+        let armed = deployment.auto_rollback_override.as_ref().unwrap_or(&group.auto_rollback);
+        let is_forward = deployment.rolls_back.is_none();
+        is_forward && armed.as_ref().is_some_and(|events| events.contains(&ending.rollback_event()))
+    });
+    if wants_rollback {
+        begin_rollback(course);
+    } else {
+        nothing_moves_back(course, group, &ending);
+    }
+}
+
+/// A rollback is a new deployment with an id of its own.
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployments-rollback-and-redeploy.html>
+fn begin_rollback(course: &Course) {
+    let now = course.world.now();
+    course.world.update(|state| {
+        let Some(failed) = state.codedeploy.deployment(&course.id).cloned() else { return };
+        let location = failed.previous_revision.clone().unwrap_or_else(|| failed.revision.clone());
+        let Some(revision) = state.codedeploy.revision(&failed.application, &location).cloned() else { return };
+        let id = api::new_id();
+        if let Some(failed) = state.codedeploy.deployment_mut(&course.id) {
+            failed.rolled_back_by = Some(id.clone());
+        }
+        state.codedeploy.deployments.push(Deployment {
+            id,
+            events: api::events(&revision),
+            revision: location,
+            creator: Creator::CodeDeployRollback,
+            status: DeploymentStatus::Created,
+            description: Some(format!("Rollback of deployment {}", failed.id)),
+            created_at: now,
+            started_at: None,
+            completed_at: None,
+            error: None,
+            rolls_back: Some(failed.id.clone()),
+            rolled_back_by: None,
+            green_percent: failed.green_percent,
+            termination_wait_started: false,
+            stop_requested: false,
+            ..failed
+        });
+    });
+}
+
+/// Without automatic rollback everything stays as it is.
+fn nothing_moves_back(course: &Course, group: &DeploymentGroup, ending: &Ending) {
+    let Some((deployment, _)) = course.records() else { return };
+    let (green, percent) = (deployment.green.is_some(), deployment.green_percent);
+    course.say(format!(
+        "the group has no automatic rollback on {}: nothing moves back. Production: {} % on green. {}",
+        ending.rollback_event().name(),
+        percent,
+        if green { "Green keeps running." } else { "Green was never made." },
+    ));
+    if green {
+        course.say(format!(
+            "what a person must do: deploy the previous revision of {} to group {}; until then green runs, the test \
+             listener stays where it is",
+            deployment.application, group.name
+        ));
+    }
+}

@@ -1,0 +1,30 @@
+//! What AWS does not document: a switch each, listed in docs/limits.md. A belief would be worse than a choice.
+
+use std::time::Duration;
+
+/// The undocumented choices of one rehearsal.
+#[derive(Clone, Debug)]
+pub struct Switches {
+    /// Whether a rollback deployment calls the AppSpec's functions. AWS does not say.
+    pub hooks_on_rollback: bool,
+    /// Whether green's target group is named by the production rule (weight 0) from Install on, so that its targets are
+    /// checked; else they are `unused` until `AllowTestTraffic`.
+    pub green_in_use_at_install: bool,
+    /// Whether Install waits for `STEADY_STATE` (tasks healthy) or only for running tasks.
+    pub install_waits_for_health: bool,
+    /// How long Install waits for that.
+    pub install_timeout: Duration,
+    /// How long CodeDeploy waits for a hook's answer. AWS documents one hour.
+    pub hook_timeout: Duration,
+}
+
+impl Switches {
+    /// What a scenario gets that says nothing.
+    pub const DEFAULT: Self = Self {
+        hooks_on_rollback: false,
+        green_in_use_at_install: true,
+        install_waits_for_health: true,
+        install_timeout: Duration::from_secs(3600),
+        hook_timeout: Duration::from_secs(3600),
+    };
+}

@@ -1,0 +1,202 @@
+//! A scenario: the service, how to start blue and green, the plan, what goes wrong, what is expected.
+//!
+//! Every key has a default, so that a file says only what makes it different.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use greenlight::document::{self, DocumentError, Spanned};
+use greenlight::plan::Plan;
+use greenlight::units::Rate;
+use serde::Deserialize;
+
+mod deployment;
+mod expectation;
+mod service;
+mod trouble;
+
+pub use deployment::{AlarmSpec, AlarmTarget, DeploymentSpec, RollbackOn, Shift, SwitchesSpec};
+pub use expectation::Expectation;
+pub use service::{ServiceSpec, Version};
+pub use trouble::{FaultKindSpec, FaultSpec, HookSpec};
+
+/// A scenario as it is written. Paths are relative to the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What happens and why it is worth seeing: the first lines of the transcript.
+    pub story: String,
+    /// The service.
+    #[serde(default)]
+    pub service: ServiceSpec,
+    /// The version that serves.
+    #[serde(default)]
+    pub blue: Version,
+    /// The version that is deployed.
+    #[serde(default)]
+    pub green: Version,
+    /// How it is deployed.
+    #[serde(default)]
+    pub deployment: DeploymentSpec,
+    /// CloudWatch alarms of the deployment group; the usual two when the key is missing, none for `[]`.
+    #[serde(default)]
+    pub alarms: Option<Vec<AlarmSpec>>,
+    /// Functions in place of greenlight's own, or settings for them, by lifecycle event.
+    #[serde(default)]
+    pub hooks: BTreeMap<LifecycleEventName, HookSpec>,
+    /// The plan's file; none when missing.
+    #[serde(default)]
+    pub plan: Option<Spanned<PathBuf>>,
+    /// Production traffic.
+    #[serde(default)]
+    pub traffic: TrafficSpec,
+    /// Faults of AWS endpoints.
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
+    /// Choices where AWS documents nothing.
+    #[serde(default)]
+    pub switches: SwitchesSpec,
+    /// What must come of it.
+    #[serde(default)]
+    pub expect: Expectation,
+}
+
+/// A lifecycle event at which a function can be called.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are CodeDeploy's")]
+pub enum LifecycleEventName {
+    BeforeInstall,
+    AfterInstall,
+    AfterAllowTestTraffic,
+    BeforeAllowTraffic,
+    AfterAllowTraffic,
+}
+
+impl LifecycleEventName {
+    /// greenlight's stage at this event.
+    pub fn stage(self) -> greenlight::stage::Stage {
+        use greenlight::stage::Stage;
+        match self {
+            Self::BeforeInstall => Stage::BeforeInstall,
+            Self::AfterInstall => Stage::AfterInstall,
+            Self::AfterAllowTestTraffic => Stage::AfterAllowTestTraffic,
+            Self::BeforeAllowTraffic => Stage::BeforeAllowTraffic,
+            Self::AfterAllowTraffic => Stage::AfterAllowTraffic,
+        }
+    }
+}
+
+/// Production traffic.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrafficSpec {
+    /// Requests per second of real time; 200/s when missing.
+    #[serde(default = "TrafficSpec::usual_rate")]
+    pub rate: Rate,
+    /// The requests, sent in turn; the sample service's when missing.
+    #[serde(default)]
+    pub requests: Option<Vec<RequestSpec>>,
+}
+
+impl TrafficSpec {
+    fn usual_rate() -> Rate {
+        "200/s".parse().expect("a rate")
+    }
+}
+
+impl Default for TrafficSpec {
+    fn default() -> Self {
+        Self { rate: Self::usual_rate(), requests: None }
+    }
+}
+
+/// One kind of production request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSpec {
+    /// `GET` when missing.
+    #[serde(default = "RequestSpec::get")]
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// JSON body.
+    #[serde(default)]
+    pub json: Option<serde_json::Value>,
+}
+
+impl RequestSpec {
+    fn get() -> String {
+        "GET".to_owned()
+    }
+}
+
+/// A scenario, its plan, and where they came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The file's name without ending.
+    pub name: String,
+    /// The folder its paths are relative to.
+    pub folder: PathBuf,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The plan's file name and text, checked.
+    pub plan: Option<(PathBuf, String)>,
+}
+
+/// Why a scenario could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is wrong.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
+    /// Its file could not be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Reads a scenario and everything it refers to, and starts nothing.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    let text = read(path)?;
+    let source = path.display().to_string();
+    let scenario: Scenario = document::parse(&text, &source)?;
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    scenario.check(&text, &source, &folder)?;
+    let plan = match &scenario.plan {
+        Some(named) => {
+            let file = folder.join(&named.value);
+            let plan_text = std::fs::read_to_string(&file).map_err(|error| {
+                let message = format!("the plan {} cannot be read: {error}", file.display());
+                DocumentError::at(&source, &text, named.referenced, message)
+            })?;
+            Plan::parse(&plan_text, &file.display().to_string())?;
+            Some((file, plan_text))
+        }
+        None => None,
+    };
+    let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    Ok(Loaded { name, folder, scenario, plan })
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
+}
+
+impl Scenario {
+    /// What the types alone cannot tell.
+    fn check(&self, text: &str, source: &str, folder: &Path) -> Result<(), DocumentError> {
+        if let Some(migrations) = &self.service.migrations {
+            let path = folder.join(&migrations.value);
+            if !path.is_dir() {
+                let message = format!("the folder of migrations {} does not exist", path.display());
+                return Err(DocumentError::at(source, text, migrations.referenced, message));
+            }
+        }
+        self.deployment.check(text, source)
+    }
+}

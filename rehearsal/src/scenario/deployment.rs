@@ -1,0 +1,260 @@
+//! How a scenario deploys: shift, rollback, alarms, and the choices where AWS documents nothing.
+
+use std::time::Duration;
+
+use greenlight::document::{DocumentError, Spanned};
+use greenlight::units::{Percent, Span};
+use serde::Deserialize;
+
+use crate::codedeploy::switches::Switches;
+use crate::world::deployments::{RollbackEvent, Routing};
+
+/// The deployment and its group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentSpec {
+    /// A predefined deployment configuration; `CodeDeployDefault.ECSCanary10Percent5Minutes` when nothing is said.
+    #[serde(default)]
+    pub config: Option<Spanned<String>>,
+    /// A custom canary configuration.
+    #[serde(default)]
+    pub canary: Option<Spanned<Shift>>,
+    /// A custom linear configuration.
+    #[serde(default)]
+    pub linear: Option<Spanned<Shift>>,
+    /// What rolls back by itself; failure, alarm and request when missing, nothing for `[]`.
+    #[serde(default)]
+    pub auto_rollback: Option<Vec<RollbackOn>>,
+    /// How long blue is kept after the shift.
+    #[serde(default)]
+    pub termination_wait: Option<Span>,
+    /// Whether there is a test listener.
+    #[serde(default = "yes")]
+    pub test_listener: bool,
+    /// Where the AppSpec is kept.
+    #[serde(default)]
+    pub app_spec: AppSpecPlace,
+    /// Deploys blue's revision again after success, as a person does who rolls back by hand.
+    #[serde(default)]
+    pub then_roll_back_by_hand: bool,
+    /// Asks CodeDeploy to stop the deployment when production traffic is here: a phase of the ledger.
+    #[serde(default)]
+    pub stop_at: Option<String>,
+}
+
+impl Default for DeploymentSpec {
+    fn default() -> Self {
+        greenlight::document::parse("{}", "the defaults").expect("every key has a default")
+    }
+}
+
+/// Where the AppSpec is kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum AppSpecPlace {
+    /// In the deployment itself.
+    #[default]
+    Inline,
+    /// In an object in S3.
+    S3,
+}
+
+/// A custom shift.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    /// Share of a step.
+    pub percent: Percent,
+    /// Wait between steps: whole minutes.
+    pub interval: Span,
+}
+
+/// What starts an automatic rollback.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackOn {
+    /// The deployment fails.
+    Failure,
+    /// An alarm stops it.
+    Alarm,
+    /// A person stops it.
+    Request,
+}
+
+impl RollbackOn {
+    /// CodeDeploy's event.
+    pub fn event(self) -> RollbackEvent {
+        match self {
+            Self::Failure => RollbackEvent::Failure,
+            Self::Alarm => RollbackEvent::StopOnAlarm,
+            Self::Request => RollbackEvent::StopOnRequest,
+        }
+    }
+}
+
+/// The configuration that a scenario gets that names none.
+pub const USUAL_CONFIG: &str = "CodeDeployDefault.ECSCanary10Percent5Minutes";
+
+/// The predefined configurations of the ECS compute platform.
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html>
+pub const PREDEFINED: [(&str, Routing); 5] = [
+    ("CodeDeployDefault.ECSAllAtOnce", Routing::AllAtOnce),
+    ("CodeDeployDefault.ECSLinear10PercentEvery1Minutes", linear(1)),
+    ("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", linear(3)),
+    ("CodeDeployDefault.ECSCanary10Percent5Minutes", canary(5)),
+    ("CodeDeployDefault.ECSCanary10Percent15Minutes", canary(15)),
+];
+
+const fn linear(minutes: u64) -> Routing {
+    Routing::Linear { percent: 10, interval: Duration::from_secs(minutes * 60) }
+}
+
+const fn canary(minutes: u64) -> Routing {
+    Routing::Canary { percent: 10, interval: Duration::from_secs(minutes * 60) }
+}
+
+impl DeploymentSpec {
+    /// The configuration's name and routing.
+    pub fn config(&self) -> (String, Routing) {
+        let custom = |shift: &Shift, kind: &str| {
+            let percent = shift.percent.percent().round() as u32;
+            let interval = shift.interval.duration();
+            (format!("{kind}-{percent}-percent-{}-minutes", interval.as_secs() / 60), percent, interval)
+        };
+        if let Some(shift) = &self.canary {
+            let (name, percent, interval) = custom(&shift.value, "canary");
+            return (name, Routing::Canary { percent, interval });
+        }
+        if let Some(shift) = &self.linear {
+            let (name, percent, interval) = custom(&shift.value, "linear");
+            return (name, Routing::Linear { percent, interval });
+        }
+        let name = self.config.as_ref().map_or(USUAL_CONFIG, |config| config.value.as_str());
+        let routing = PREDEFINED.iter().find(|(known, _)| *known == name).map_or(Routing::AllAtOnce, |(_, it)| *it);
+        (name.to_owned(), routing)
+    }
+
+    /// What rolls back by itself.
+    pub fn rollback_events(&self) -> Option<Vec<RollbackEvent>> {
+        match &self.auto_rollback {
+            None => Some(vec![RollbackEvent::Failure, RollbackEvent::StopOnAlarm, RollbackEvent::StopOnRequest]),
+            Some(none) if none.is_empty() => None,
+            Some(some) => Some(some.iter().map(|it| it.event()).collect()),
+        }
+    }
+
+    /// What the types alone cannot tell.
+    pub(super) fn check(&self, text: &str, source: &str) -> Result<(), DocumentError> {
+        if let Some(config) = &self.config {
+            let known: Vec<&str> = PREDEFINED.iter().map(|(name, _)| *name).collect();
+            if !known.contains(&config.value.as_str()) {
+                let message = format!(
+                    "unknown deployment configuration `{}`; {}",
+                    config.value,
+                    greenlight::document::one_of(&config.value, &known)
+                );
+                return Err(DocumentError::at(source, text, config.referenced, message));
+            }
+        }
+        let mut said = [&self.canary, &self.linear].into_iter().flatten().map(|it| it.referenced).collect::<Vec<_>>();
+        said.extend(self.config.as_ref().map(|config| config.referenced));
+        if let [_, second, ..] = said.as_slice() {
+            let message = "say one of `config`, `canary` and `linear`, not two";
+            return Err(DocumentError::at(source, text, *second, message));
+        }
+        for shift in [&self.canary, &self.linear].into_iter().flatten() {
+            let (percent, interval) = (shift.value.percent.percent(), shift.value.interval.duration());
+            let whole = percent.fract() == 0.0 && (1.0..=99.0).contains(&percent);
+            if !whole || interval.is_zero() || interval.as_secs() % 60 != 0 || interval.subsec_nanos() != 0 {
+                let message = "CodeDeploy takes whole percent from 1% to 99% and whole minutes";
+                return Err(DocumentError::at(source, text, shift.referenced, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A CloudWatch alarm of the deployment group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmSpec {
+    /// Name.
+    pub name: String,
+    /// A metric of AWS/ApplicationELB, for example `HTTPCode_Target_5XX_Count`.
+    pub metric: String,
+    /// Whose metric.
+    #[serde(default)]
+    pub of: AlarmTarget,
+    /// `Sum`, `Average`, `Maximum`, `p99`, …
+    #[serde(default = "sum")]
+    pub statistic: String,
+    /// It fires at this value or above.
+    pub at_least: f64,
+    /// Length of one period: whole minutes.
+    #[serde(default = "minute")]
+    pub period: Span,
+    /// How many periods in a row.
+    #[serde(default = "one")]
+    pub periods: u32,
+    /// Whether it fires from the beginning.
+    #[serde(default)]
+    pub fires_already: bool,
+}
+
+/// Whose metric an alarm looks at.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmTarget {
+    /// The whole load balancer.
+    #[default]
+    LoadBalancer,
+    /// The target group that blue has at the beginning.
+    Blue,
+    /// The target group that green gets.
+    Green,
+}
+
+/// Choices where AWS documents nothing; docs/limits.md lists them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchesSpec {
+    /// Whether a rollback deployment calls the hooks.
+    #[serde(default)]
+    pub hooks_on_rollback: Option<bool>,
+    /// Whether green's targets are checked from Install on.
+    #[serde(default)]
+    pub green_in_use_at_install: Option<bool>,
+    /// Whether Install waits for healthy tasks, or only for running ones.
+    #[serde(default)]
+    pub install_waits_for_health: Option<bool>,
+    /// How long Install waits.
+    #[serde(default)]
+    pub install_timeout: Option<Span>,
+}
+
+impl SwitchesSpec {
+    /// The choices, with the usual ones where nothing is said.
+    pub fn switches(&self) -> Switches {
+        let usual = Switches::DEFAULT;
+        Switches {
+            hooks_on_rollback: self.hooks_on_rollback.unwrap_or(usual.hooks_on_rollback),
+            green_in_use_at_install: self.green_in_use_at_install.unwrap_or(usual.green_in_use_at_install),
+            install_waits_for_health: self.install_waits_for_health.unwrap_or(usual.install_waits_for_health),
+            install_timeout: self.install_timeout.map_or(usual.install_timeout, Span::duration),
+            hook_timeout: usual.hook_timeout,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+fn one() -> u32 {
+    1
+}
+fn sum() -> String {
+    "Sum".to_owned()
+}
+fn minute() -> Span {
+    Span::new(Duration::from_secs(60))
+}

@@ -1,0 +1,77 @@
+//! What must come of a scenario.
+
+use serde::Deserialize;
+
+use crate::world::services::Colour;
+
+/// What must come of a scenario; a key that is missing is not looked at.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// How the deployment ends.
+    #[serde(default)]
+    pub status: Option<ExpectedStatus>,
+    /// The lifecycle event at which it ends.
+    #[serde(default)]
+    pub ends_at: Option<String>,
+    /// Who has all of production at the end.
+    #[serde(default)]
+    pub production: Option<ExpectedColour>,
+    /// Whether CodeDeploy rolls back.
+    #[serde(default)]
+    pub rolled_back: Option<bool>,
+    /// Lost production requests, exactly.
+    #[serde(default)]
+    pub lost: Option<u64>,
+    /// Lost production requests at most, in percent of those sent while the loss went on: the shift and what follows.
+    #[serde(default)]
+    pub lost_at_most: Option<greenlight::units::Percent>,
+    /// Share of production that green answered while the canary lasted.
+    #[serde(default)]
+    pub canary_share: Option<greenlight::units::Percent>,
+    /// Versions of the migrations that are recorded at the end.
+    #[serde(default)]
+    pub migrations: Option<Vec<i64>>,
+    /// Words that the transcript must contain.
+    #[serde(default)]
+    pub says: Vec<String>,
+}
+
+/// How a deployment can end.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are CodeDeploy's")]
+pub enum ExpectedStatus {
+    Succeeded,
+    Failed,
+    Stopped,
+}
+
+impl ExpectedStatus {
+    /// As CodeDeploy writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Stopped => "Stopped",
+        }
+    }
+}
+
+/// Blue or green.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ExpectedColour {
+    Blue,
+    Green,
+}
+
+impl ExpectedColour {
+    /// The world's word.
+    pub fn colour(self) -> Colour {
+        match self {
+            Self::Blue => Colour::Blue,
+            Self::Green => Colour::Green,
+        }
+    }
+}

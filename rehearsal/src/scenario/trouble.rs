@@ -1,0 +1,79 @@
+//! What a scenario breaks on purpose: hooks and AWS endpoints.
+
+use std::collections::BTreeMap;
+
+use greenlight::units::Span;
+use serde::Deserialize;
+
+use super::LifecycleEventName;
+use crate::world::faults::FaultKind;
+
+/// A function in place of greenlight's own, or settings for it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookSpec {
+    /// A shell command that is the function's `bootstrap`; greenlight's own hook when missing.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// Leaves the hook out of the AppSpec.
+    #[serde(default)]
+    pub none: bool,
+    /// Timeout of the function, in real time.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+    /// Memory of the function in MiB.
+    #[serde(default)]
+    pub memory: Option<u32>,
+    /// More environment variables.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A fault of an AWS endpoint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    /// The operation, for example `PutLifecycleEventHookExecutionStatus`.
+    pub operation: String,
+    /// Whose calls; everybody's when missing.
+    #[serde(default)]
+    pub by: Option<LifecycleEventName>,
+    /// What happens.
+    pub answer: FaultKindSpec,
+    /// How many calls; every one when missing.
+    #[serde(default)]
+    pub times: Option<u32>,
+}
+
+/// What happens instead of an answer.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words are those of `FaultKind`")]
+pub enum FaultKindSpec {
+    AccessDenied,
+    Throttled,
+    ServerError,
+    Unavailable,
+    ExpiredToken,
+    Reset,
+    Hang,
+    Garbage,
+    Empty,
+}
+
+impl FaultKindSpec {
+    /// The endpoint's fault.
+    pub fn kind(self) -> FaultKind {
+        match self {
+            Self::AccessDenied => FaultKind::AccessDenied,
+            Self::Throttled => FaultKind::Throttled,
+            Self::ServerError => FaultKind::ServerError,
+            Self::Unavailable => FaultKind::Unavailable,
+            Self::ExpiredToken => FaultKind::ExpiredToken,
+            Self::Reset => FaultKind::Reset,
+            Self::Hang => FaultKind::Hang,
+            Self::Garbage => FaultKind::Garbage,
+            Self::Empty => FaultKind::Empty,
+        }
+    }
+}

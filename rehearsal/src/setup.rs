@@ -1,0 +1,474 @@
+//! Makes the world a scenario begins in: a service that has been running for a while, its load balancer, its
+//! deployment group, its hooks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use greenlight::stage::Stage;
+use jiff::Timestamp;
+
+use crate::codedeploy::api::{self, NewRevision};
+use crate::scenario::{AlarmSpec, AlarmTarget, Loaded, PREDEFINED, ServiceSpec, Version};
+use crate::served_plan::ServedPlan;
+use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
+use crate::world::deployments::{
+    Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, RevisionLocation,
+};
+use crate::world::faults::Fault;
+use crate::world::functions::Function;
+use crate::world::load_balancer::{Action, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup};
+use crate::world::metrics::MetricId;
+use crate::world::services::{Colour, Container, Service, TaskDefinition, TaskSet, TaskSetStatus};
+use crate::world::stores::{Database, Object, Secret};
+use crate::world::{ACCOUNT, REGION, State, World};
+
+/// Name of the container that the load balancer talks to.
+const CONTAINER: &str = "app";
+/// Its port, as AWS is told; the process gets a free one.
+const CONTAINER_PORT: u16 = 8080;
+/// Timeout of a hook's function: what template.yaml gives them is longer, but nobody waits that long on a laptop.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Memory of a hook's function in MiB, as in template.yaml.
+const HOOK_MEMORY: u32 = 128;
+/// Bucket for AppSpecs and plans that are kept in S3.
+const BUCKET: &str = "greenlight-rehearsal";
+
+/// What the scenario does not say because it is a matter of this machine.
+pub struct Surroundings {
+    /// The folder with the hooks' binaries and the sample service.
+    pub binaries: PathBuf,
+    /// The sample service's migrations.
+    pub sample_migrations: PathBuf,
+    /// The database, where the service has one.
+    pub database: Option<DatabaseLogin>,
+}
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct DatabaseLogin {
+    /// Version of the server.
+    pub version: String,
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Database.
+    pub name: String,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+/// What a deployment of this scenario is created with.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// CodeDeploy application.
+    pub application: String,
+    /// Deployment group.
+    pub group: String,
+    /// The revision with green.
+    pub green: NewRevision,
+    /// The revision with blue, for a rollback by hand.
+    pub blue: NewRevision,
+    /// ARN of the production listener.
+    pub production_listener: String,
+}
+
+/// Fills the world. Nothing runs yet.
+pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroundings) -> Prepared {
+    let now = world.now();
+    world.update(|state| {
+        let furnisher = Furnisher { loaded, plan, here, now, service: &loaded.scenario.service };
+        furnisher.furnish(state)
+    })
+}
+
+/// The folder of migrations of this scenario.
+pub fn migrations(loaded: &Loaded, sample: &Path) -> PathBuf {
+    let named = loaded.scenario.service.migrations.as_ref();
+    named.map_or_else(|| sample.to_owned(), |folder| loaded.folder.join(&folder.value))
+}
+
+struct Furnisher<'a> {
+    loaded: &'a Loaded,
+    plan: &'a ServedPlan,
+    here: &'a Surroundings,
+    now: Timestamp,
+    service: &'a ServiceSpec,
+}
+
+impl Furnisher<'_> {
+    fn furnish(&self, state: &mut State) -> Prepared {
+        let name = self.service.name.clone();
+        let balancer = LoadBalancer {
+            name: name.clone(),
+            id: hex(16),
+            dns_name: "127.0.0.1".to_owned(),
+            created_at: self.now,
+        };
+        let groups = [self.target_group(&balancer, 1), self.target_group(&balancer, 2)];
+        let production = listener(&balancer, ListenerRole::Production, &groups[0].arn);
+        let test =
+            self.loaded.scenario.deployment.test_listener.then(|| listener(&balancer, ListenerRole::Test, &groups[0].arn));
+        state.alarms = self.alarms(&balancer, &groups);
+        let blue = self.task_definition(1, &self.loaded.scenario.blue);
+        let green = self.task_definition(2, &self.loaded.scenario.green);
+        let (blue_arn, green_arn) = (blue.arn(), green.arn());
+        state.services.push(self.service(&blue_arn, &groups[0].arn));
+        state.task_definitions.extend([blue, green]);
+        state.load_balancers.push(balancer);
+        let production_listener = production.arn.clone();
+        let test_listener = test.as_ref().map(|listener| listener.arn.clone());
+        state.listeners.push(production);
+        state.listeners.extend(test);
+        let group_names = groups.each_ref().map(|group| group.name.clone());
+        state.target_groups.extend(groups);
+        state.functions = Stage::ALL.into_iter().map(|stage| self.function(stage)).collect();
+        state.faults = self.faults();
+        self.fill_stores(state);
+        self.codedeploy(state, group_names, production_listener.clone(), test_listener);
+        let prepared = Prepared {
+            application: name.clone(),
+            group: name,
+            green: self.revision(state, &green_arn, "green"),
+            blue: self.revision(state, &blue_arn, "blue"),
+            production_listener,
+        };
+        self.first_deployment(state, &prepared);
+        "before".clone_into(&mut state.phase);
+        prepared
+    }
+
+    fn target_group(&self, balancer: &LoadBalancer, number: u32) -> TargetGroup {
+        let check = &self.service.health_check;
+        let name = format!("{}-{number}", self.service.name);
+        TargetGroup {
+            arn: format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/{}", hex(16)),
+            name,
+            load_balancer: balancer.arn(),
+            port: CONTAINER_PORT,
+            health_check: HealthCheck {
+                path: check.path.clone(),
+                interval: check.interval.duration(),
+                timeout: check.timeout.duration(),
+                healthy_threshold: check.healthy,
+                unhealthy_threshold: check.unhealthy,
+                matcher: check.matcher.clone(),
+            },
+            deregistration_delay: self.service.deregistration_delay.duration(),
+            targets: Vec::new(),
+        }
+    }
+
+    fn task_definition(&self, revision: u32, version: &Version) -> TaskDefinition {
+        let mut environment = BTreeMap::from([
+            ("VERSION".to_owned(), revision.to_string()),
+            ("COLOUR".to_owned(), if revision == 1 { "blue" } else { "green" }.to_owned()),
+        ]);
+        if let Some(login) = &self.here.database {
+            environment.insert(self.service.database_variable.clone(), login.url());
+        }
+        environment.extend(version.environment.clone());
+        let command = version.command.as_ref().or(self.service.command.as_ref());
+        let command = match command {
+            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), command.clone()],
+            None => vec![self.here.binaries.join("orders").display().to_string()],
+        };
+        let labels = self.plan.text.iter().map(|text| ("greenlight.plan".to_owned(), text.clone())).collect();
+        TaskDefinition {
+            family: self.service.name.clone(),
+            revision,
+            active: true,
+            registered_at: self.now,
+            containers: vec![Container {
+                name: CONTAINER.to_owned(),
+                image: format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{}:{revision}", self.service.name),
+                port: CONTAINER_PORT,
+                command,
+                environment,
+                labels,
+            }],
+        }
+    }
+
+    fn service(&self, task_definition: &str, target_group: &str) -> Service {
+        let blue = TaskSet {
+            id: format!("ecs-svc/{}", uuid::Uuid::new_v4().as_u128() % 10_u128.pow(19)),
+            task_definition: task_definition.to_owned(),
+            status: TaskSetStatus::Primary,
+            desired: self.service.desired_count,
+            target_group: target_group.to_owned(),
+            external_id: None,
+            created_at: self.now,
+            steady: false,
+            stability_at: self.now,
+            colour: Colour::Blue,
+        };
+        Service {
+            cluster: self.service.cluster.clone(),
+            name: self.service.name.clone(),
+            desired_count: self.service.desired_count,
+            health_check_grace_period: self.service.health_check_grace_period.duration(),
+            container_name: CONTAINER.to_owned(),
+            container_port: CONTAINER_PORT,
+            created_at: self.now,
+            task_sets: vec![blue],
+        }
+    }
+
+    fn function(&self, stage: Stage) -> Function {
+        let spec = self.loaded.scenario.hooks.iter().find(|(event, _)| event.stage() == stage);
+        let spec = spec.map(|(_, spec)| spec.clone()).unwrap_or_default();
+        let mut environment = BTreeMap::new();
+        if stage == Stage::BeforeAllowTraffic && self.plan.migrates {
+            let folder = migrations(self.loaded, &self.here.sample_migrations);
+            environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), folder.display().to_string());
+        }
+        environment.extend(spec.environment);
+        let command = match spec.command {
+            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), format!("exec {command}")],
+            None => vec![self.here.binaries.join(stage.hook_name()).display().to_string()],
+        };
+        Function {
+            name: function_name(stage),
+            command,
+            environment,
+            timeout: spec.timeout.map_or(HOOK_TIMEOUT, greenlight::units::Span::duration),
+            memory_mib: spec.memory.unwrap_or(HOOK_MEMORY),
+            pace: if stage == Stage::AfterAllowTraffic { self.plan.pace } else { 1.0 },
+            access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
+            ..Function::default()
+        }
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let faults = self.loaded.scenario.faults.iter();
+        faults
+            .map(|fault| Fault {
+                caller: fault.by.map(|event| function_name(event.stage())),
+                operation: fault.operation.clone(),
+                kind: fault.answer.kind(),
+                times: fault.times,
+            })
+            .collect()
+    }
+
+    fn fill_stores(&self, state: &mut State) {
+        let Some(login) = &self.here.database else { return };
+        let name = &self.service.name;
+        let secret = serde_json::json!({
+            "engine": "postgres",
+            "host": login.host,
+            "port": login.port,
+            "dbname": login.name,
+            "username": login.user,
+            "password": login.password,
+        });
+        let secret = Secret { value: secret.to_string(), created_at: self.now };
+        state.stores.secrets.insert(format!("{name}/migrator"), secret);
+        state.stores.databases.insert(
+            name.clone(),
+            Database {
+                engine: "postgres".to_owned(),
+                engine_version: login.version.clone(),
+                status: "available".to_owned(),
+                host: login.host.clone(),
+                port: login.port,
+                name: login.name.clone(),
+                cluster: None,
+                created_at: self.now,
+            },
+        );
+    }
+
+    fn codedeploy(
+        &self,
+        state: &mut State,
+        target_groups: [String; 2],
+        production_listener: String,
+        test_listener: Option<String>,
+    ) {
+        let deployment = &self.loaded.scenario.deployment;
+        let (config, routing) = deployment.config();
+        let predefined = PREDEFINED.iter().map(|(name, routing)| (name.to_string(), *routing));
+        state.codedeploy.configs =
+            predefined.map(|(name, routing)| DeploymentConfig { name, routing }).collect();
+        if state.codedeploy.config(&config).is_none() {
+            state.codedeploy.configs.push(DeploymentConfig { name: config.clone(), routing });
+        }
+        state.codedeploy.applications.push(self.service.name.clone());
+        state.codedeploy.groups.push(DeploymentGroup {
+            application: self.service.name.clone(),
+            name: self.service.name.clone(),
+            config,
+            cluster: self.service.cluster.clone(),
+            service: self.service.name.clone(),
+            target_groups,
+            production_listener,
+            test_listener,
+            auto_rollback: deployment.rollback_events(),
+            alarms: state.alarms.iter().map(|alarm| alarm.name.clone()).collect(),
+            alarms_enabled: !state.alarms.is_empty(),
+            termination_wait: deployment
+                .termination_wait
+                .map_or(Duration::from_secs(300), greenlight::units::Span::duration),
+        });
+    }
+
+    /// The AppSpec of one version.
+    fn revision(&self, state: &mut State, task_definition: &str, colour: &str) -> NewRevision {
+        let content = self.app_spec(task_definition);
+        if self.loaded.scenario.deployment.app_spec == crate::scenario::AppSpecPlace::Inline {
+            return NewRevision::Inline { content, sha256: None };
+        }
+        let key = format!("{}/{colour}/appspec.yaml", self.service.name);
+        let object = Object { body: content.into_bytes(), modified_at: self.now };
+        state.stores.objects.insert((BUCKET.to_owned(), key.clone()), object);
+        NewRevision::S3 { bucket: BUCKET.to_owned(), key, bundle_type: "YAML".to_owned() }
+    }
+
+    fn app_spec(&self, task_definition: &str) -> String {
+        let left_out = |stage: &Stage| {
+            self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.none)
+        };
+        let mut hooks = String::new();
+        for stage in Stage::ALL.iter().filter(|stage| !left_out(stage)) {
+            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
+            hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
+        }
+        format!(
+            "version: 0.0\nResources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        \
+             TaskDefinition: \"{task_definition}\"\n        LoadBalancerInfo:\n          ContainerName: \
+             \"{CONTAINER}\"\n          ContainerPort: {CONTAINER_PORT}\nHooks:{}",
+            if hooks.is_empty() { " []\n".to_owned() } else { format!("\n{hooks}") }
+        )
+    }
+
+    fn alarms(&self, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Vec<Alarm> {
+        let usual = || {
+            vec![
+                usual_alarm(&self.service.name, "unhealthy-hosts", "UnHealthyHostCount", "Maximum", 1.0, AlarmTarget::Green),
+                usual_alarm(&self.service.name, "5xx", "HTTPCode_Target_5XX_Count", "Sum", 5.0, AlarmTarget::LoadBalancer),
+            ]
+        };
+        let specs = self.loaded.scenario.alarms.clone().unwrap_or_else(usual);
+        specs.iter().map(|spec| self.alarm(spec, balancer, groups)).collect()
+    }
+
+    fn alarm(&self, spec: &AlarmSpec, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Alarm {
+        let of_balancer = format!("app/{}/{}", balancer.name, balancer.id);
+        let group = match spec.of {
+            AlarmTarget::LoadBalancer => None,
+            AlarmTarget::Blue => Some(&groups[0]),
+            AlarmTarget::Green => Some(&groups[1]),
+        };
+        let of_group = group.and_then(|group| group.arn.rsplit_once(':')).map(|(_, name)| name);
+        let mut dimensions = vec![("LoadBalancer", of_balancer.as_str())];
+        dimensions.extend(of_group.map(|name| ("TargetGroup", name)));
+        Alarm {
+            name: spec.name.clone(),
+            metric: MetricId::new("AWS/ApplicationELB", &spec.metric, &dimensions),
+            statistic: spec.statistic.clone(),
+            period_minutes: u32::try_from(spec.period.duration().as_secs() / 60).unwrap_or(1).max(1),
+            evaluation_periods: spec.periods,
+            datapoints_to_alarm: spec.periods,
+            threshold: spec.at_least,
+            comparison: Comparison::AtLeast,
+            missing: if spec.fires_already { MissingData::Ignore } else { MissingData::NotBreaching },
+            state: if spec.fires_already { AlarmState::Alarm } else { AlarmState::Ok },
+            reason: if spec.fires_already { "It fired before the deployment" } else { "Unchecked: Initial alarm creation" }
+                .to_owned(),
+            since: self.now,
+        }
+    }
+
+    /// The deployment that brought blue: it makes blue's revision the last known good one.
+    fn first_deployment(&self, state: &mut State, prepared: &Prepared) {
+        let Ok(revision) = api::register(state, &prepared.application, &prepared.blue, self.now) else { return };
+        let mut events = api::events(&revision);
+        for event in &mut events {
+            event.status = EventStatus::Succeeded;
+            event.started_at = Some(self.now);
+            event.ended_at = Some(self.now);
+        }
+        let id = api::new_id();
+        let group = state.codedeploy.group(&prepared.application, &prepared.group);
+        let config = group.map(|group| group.config.clone()).unwrap_or_default();
+        let location: RevisionLocation = revision.location;
+        for set in state.services.iter_mut().flat_map(|service| &mut service.task_sets) {
+            set.external_id = Some(id.clone());
+        }
+        state.codedeploy.deployments.push(Deployment {
+            id,
+            application: prepared.application.clone(),
+            group: prepared.group.clone(),
+            config,
+            revision: location,
+            previous_revision: None,
+            creator: Creator::User,
+            status: DeploymentStatus::Succeeded,
+            description: Some("brought the version that serves now".to_owned()),
+            created_at: self.now,
+            started_at: Some(self.now),
+            completed_at: Some(self.now),
+            error: None,
+            rolls_back: None,
+            rolled_back_by: None,
+            auto_rollback_override: None,
+            events,
+            blue: None,
+            green: None,
+            green_percent: 100,
+            termination_wait_started: false,
+            stop_requested: false,
+        });
+    }
+}
+
+impl DatabaseLogin {
+    /// `postgres://user:password@host:port/name`.
+    pub fn url(&self) -> String {
+        format!("postgres://{}:{}@{}:{}/{}", self.user, self.password, self.host, self.port, self.name)
+    }
+}
+
+/// The name of greenlight's function at this stage.
+pub fn function_name(stage: Stage) -> String {
+    format!("CodeDeployHook_greenlight-{}", stage.hook_name())
+}
+
+fn usual_alarm(service: &str, name: &str, metric: &str, statistic: &str, at_least: f64, of: AlarmTarget) -> AlarmSpec {
+    AlarmSpec {
+        name: format!("{service}-{name}"),
+        metric: metric.to_owned(),
+        of,
+        statistic: statistic.to_owned(),
+        at_least,
+        period: greenlight::units::Span::new(Duration::from_secs(60)),
+        periods: 1,
+        fires_already: false,
+    }
+}
+
+fn listener(balancer: &LoadBalancer, role: ListenerRole, target_group: &str) -> Listener {
+    let path = format!("app/{}/{}/{}", balancer.name, balancer.id, hex(16));
+    let rule = Rule {
+        arn: format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/{path}/{}", hex(16)),
+        priority: None,
+        conditions: Vec::new(),
+        action: Action::Forward(vec![(target_group.to_owned(), 100)]),
+    };
+    Listener {
+        arn: format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/{path}"),
+        load_balancer: balancer.arn(),
+        port: 0,
+        role,
+        rules: vec![rule],
+    }
+}
+
+fn hex(digits: usize) -> String {
+    uuid::Uuid::new_v4().simple().to_string().chars().take(digits).collect()
+}

@@ -1,0 +1,86 @@
+//! AWS: the only place that knows its SDK. Every call gives greenlight's own words, or a [`CannotTell`] that says what
+//! was asked, of which object, and what to do.
+//!
+//! [`CannotTell`]: crate::check::CannotTell
+
+mod alarms;
+mod codedeploy;
+mod connection;
+mod discovery;
+mod ecs;
+mod failure;
+mod listeners;
+mod load_balancing;
+mod parameters;
+mod revisions;
+mod secrets;
+
+use std::sync::OnceLock;
+
+use aws_types::SdkConfig;
+
+pub use self::connection::ConnectionError;
+use crate::settings::Settings;
+
+/// Every client, each built when it is first used; connections are kept between invocations.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    elsewhere: bool,
+    cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    codedeploy: OnceLock<aws_sdk_codedeploy::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
+    load_balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
+}
+
+impl Aws {
+    /// As the function's role, in the function's Region. Nothing is contacted yet.
+    pub fn new(settings: &Settings) -> Result<Self, ConnectionError> {
+        Ok(Self {
+            config: connection::config(settings)?,
+            elsewhere: settings.endpoint.is_some(),
+            cloudwatch: OnceLock::new(),
+            codedeploy: OnceLock::new(),
+            ecs: OnceLock::new(),
+            load_balancing: OnceLock::new(),
+            s3: OnceLock::new(),
+            secrets_manager: OnceLock::new(),
+            ssm: OnceLock::new(),
+        })
+    }
+
+    fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+        self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+    }
+
+    fn codedeploy(&self) -> &aws_sdk_codedeploy::Client {
+        self.codedeploy.get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
+    }
+
+    fn ecs(&self) -> &aws_sdk_ecs::Client {
+        self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
+    }
+
+    fn load_balancing(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        self.load_balancing.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
+    }
+
+    /// Elsewhere than at AWS a bucket is no host name of its own.
+    fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| {
+            let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.elsewhere);
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
+    }
+
+    fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
+        self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config))
+    }
+
+    fn ssm(&self) -> &aws_sdk_ssm::Client {
+        self.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.config))
+    }
+}

@@ -1,0 +1,79 @@
+//! The whole deployment in as few steps as the calls depend on each other: its record and its targets' ids; then
+//! everything that these name, side by side.
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::Aws;
+use crate::check::CannotTell;
+use crate::deployment::{Deployment, DeploymentId, Listener, TargetGroup};
+use crate::discovery::{self, Deployments, DiscoveryError, Parts, Record, Routes};
+
+#[async_trait]
+impl Deployments for Aws {
+    /// Ids that cannot be listed yet are asked for again by [`Self::describe`].
+    async fn record(&self, id: &DeploymentId) -> Result<Record, DiscoveryError> {
+        let (record, ids) = tokio::join!(self.deployment(id), self.target_ids(id));
+        Ok(Record { target_ids: ids.unwrap_or_default(), ..record? })
+    }
+
+    /// The group, the AppSpec, the target and what the routes name do not wait for each other. Only what a record
+    /// leaves out waits for the group.
+    async fn describe(&self, record: Record) -> Result<Deployment, DiscoveryError> {
+        if record.platform != "ECS" && !record.platform.is_empty() {
+            return Err(DiscoveryError::unfit(
+                format!("the deployment's compute platform is {}, not ECS", record.platform),
+                "Name this hook only in AppSpec files of ECS services.",
+            ));
+        }
+        let group = OnceCell::new();
+        let group = || group.get_or_try_init(|| self.group(&record));
+        let side = async {
+            let ids = match record.target_ids.as_slice() {
+                [] => self.target_ids(&record.id).await?,
+                ids => ids.to_vec(),
+            };
+            let (cluster, service) = match ids.iter().find_map(|id| id.split_once(':')) {
+                Some((cluster, service)) => (cluster.to_owned(), service.to_owned()),
+                None => group().await?.service.clone().ok_or_else(|| lacks(&record, "ECS service"))?,
+            };
+            let (target, (service, candidates)) =
+                tokio::try_join!(self.target(&record.id, &ids), self.service(&cluster, &service))?;
+            let target = target.ok_or_else(|| lacks(&record, "ECS target"))?;
+            Ok((target, service, candidates))
+        };
+        let balancing = async {
+            let routes = match &record.settings.routes {
+                Some(routes) => routes,
+                None => group().await?.settings.routes.as_ref().ok_or_else(|| lacks(&record, "target group pair"))?,
+            };
+            Ok(self.balancing(routes).await?)
+        };
+        let (found, app_spec, (target, service, candidates), (target_groups, production, test)) =
+            tokio::try_join!(async { Ok(group().await?.clone()) }, self.app_spec(&record), side, balancing)?;
+        let parts = Parts { group: found, app_spec, target, service, candidates, target_groups, production, test };
+        Ok(discovery::assemble(record, parts))
+    }
+}
+
+impl Aws {
+    async fn balancing(&self, routes: &Routes) -> Result<(Vec<TargetGroup>, Listener, Option<Listener>), CannotTell> {
+        tokio::try_join!(
+            self.target_groups(&routes.target_groups),
+            self.described_listener(&routes.production),
+            async {
+                match &routes.test {
+                    Some(arn) => self.described_listener(arn).await.map(Some),
+                    None => Ok(None),
+                }
+            }
+        )
+    }
+}
+
+fn lacks(record: &Record, what: &str) -> DiscoveryError {
+    DiscoveryError::unfit(
+        format!("deployment {} has no {what}", record.id),
+        "Name this hook only in AppSpec files of ECS services that have a load balancer.",
+    )
+}

@@ -1,0 +1,110 @@
+//! The AppSpec's text. `GetDeployment` never has it: it lies in the application's revision, or in S3.
+//!
+//! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetApplicationRevision.html>
+
+#![expect(deprecated, reason = "a deployment may still have been made with a raw string")]
+
+use aws_sdk_codedeploy::types::{AppSpecContent, RawString, RevisionLocation, RevisionLocationType};
+
+use super::Aws;
+use super::failure::{explain, incomplete};
+use crate::appspec::AppSpec;
+use crate::check::CannotTell;
+use crate::discovery::{DiscoveryError, Record, Revision, app_spec};
+
+/// Bytes of an AppSpec that are read at most. They are a few kilobytes.
+const AT_MOST: u64 = 256 * 1024;
+
+impl Aws {
+    pub(super) async fn app_spec(&self, record: &Record) -> Result<AppSpec, DiscoveryError> {
+        match &record.revision {
+            Revision::AppSpecContent { sha256 } => {
+                let content = AppSpecContent::builder().sha256(sha256).build();
+                let location = RevisionLocation::builder()
+                    .revision_type(RevisionLocationType::AppSpecContent)
+                    .app_spec_content(content);
+                let found = self.revision(&record.application, location.build()).await?;
+                let content = found.app_spec_content.and_then(|content| content.content);
+                let content = content.ok_or_else(|| no_content(&record.application))?;
+                app_spec(&content, Some(sha256), "appspec.yaml")
+            }
+            Revision::RawString { sha256 } => {
+                let text = RawString::builder().sha256(sha256).build();
+                let location = RevisionLocation::builder().revision_type(RevisionLocationType::String).string(text);
+                let found = self.revision(&record.application, location.build()).await?;
+                let content = found.string.and_then(|text| text.content);
+                let content = content.ok_or_else(|| no_content(&record.application))?;
+                app_spec(&content, Some(sha256), "appspec.yaml")
+            }
+            Revision::S3 { bucket, key, version, bundle } => {
+                let name = format!("s3://{bucket}/{key}");
+                if !matches!(bundle.as_str(), "YAML" | "JSON") {
+                    return Err(DiscoveryError::unfit(
+                        format!(
+                            "the revision {name} is a {bundle} archive; the AppSpec is read from YAML and JSON files"
+                        ),
+                        "Upload the AppSpec file itself, with bundle type YAML or JSON, and redeploy.",
+                    ));
+                }
+                app_spec(&self.object(bucket, key, version.clone()).await?, None, &name)
+            }
+            Revision::Other(kind) => Err(DiscoveryError::unfit(
+                format!("the deployment's revision is of type {kind}, which no ECS deployment has"),
+                "Deploy an ECS service with an AppSpec in the revision or in S3.",
+            )),
+        }
+    }
+
+    async fn revision(&self, application: &str, location: RevisionLocation) -> Result<RevisionLocation, CannotTell> {
+        const ACTION: &str = "codedeploy:GetApplicationRevision";
+        let call = self.codedeploy().get_application_revision().application_name(application).revision(location);
+        let answer = call.send().await.map_err(|error| explain(ACTION, application, &error))?;
+        answer.revision.ok_or_else(|| incomplete(ACTION, application, "revision"))
+    }
+
+    async fn object(&self, bucket: &str, key: &str, version: Option<String>) -> Result<String, CannotTell> {
+        const ACTION: &str = "s3:GetObject";
+        let name = format!("s3://{bucket}/{key}");
+        let call = self.s3().get_object().bucket(bucket).key(key).set_version_id(version);
+        let object = call.send().await.map_err(|error| explain(ACTION, &name, &error))?;
+        if object.content_length().is_some_and(|length| u64::try_from(length).is_ok_and(|length| length > AT_MOST)) {
+            return Err(incomplete(ACTION, &name, "AppSpec: it is larger than 256 KiB"));
+        }
+        let broken = |source: Box<dyn std::error::Error + Send + Sync>| CannotTell {
+            asked: format!("{ACTION} of {name}"),
+            remedy: "Redeploy; if it happens again, upload the AppSpec once more as UTF-8 text.".to_owned(),
+            transient: true,
+            source: Some(source),
+        };
+        let bytes = object.body.collect().await.map_err(|error| broken(Box::new(error)))?;
+        String::from_utf8(bytes.to_vec()).map_err(|error| broken(Box::new(error)))
+    }
+}
+
+/// Where the deployment says that its AppSpec is.
+pub(super) fn revision(location: RevisionLocation) -> Revision {
+    let sha256 = |of: Option<String>| of.unwrap_or_default();
+    match location.revision_type {
+        Some(RevisionLocationType::AppSpecContent) => {
+            Revision::AppSpecContent { sha256: sha256(location.app_spec_content.and_then(|content| content.sha256)) }
+        }
+        Some(RevisionLocationType::String) => {
+            Revision::RawString { sha256: sha256(location.string.and_then(|text| text.sha256)) }
+        }
+        Some(RevisionLocationType::S3) => match location.s3_location {
+            Some(object) => Revision::S3 {
+                bucket: object.bucket.unwrap_or_default(),
+                key: object.key.unwrap_or_default(),
+                version: object.version,
+                bundle: object.bundle_type.map(|kind| kind.as_str().to_owned()).unwrap_or_else(|| "YAML".to_owned()),
+            },
+            None => Revision::Other("S3 without a location".to_owned()),
+        },
+        Some(other) => Revision::Other(other.as_str().to_owned()),
+        None => Revision::Other("none".to_owned()),
+    }
+}
+
+fn no_content(application: &str) -> CannotTell {
+    incomplete("codedeploy:GetApplicationRevision", application, "AppSpec content")
+}

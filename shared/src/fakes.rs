@@ -1,0 +1,207 @@
+//! The outside world in memory, for tests: every port answers from one state that a test sets up and may change between
+//! two questions.
+//!
+//! The samples fit together: service `orders` of cluster `shop`, blue `orders:41` on `tg-blue`, green `orders:42` on
+//! `tg-green`, production on port 80, test on port 9001.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::check::{CannotTell, CheckContext};
+use crate::deadline::Deadline;
+use crate::deployment::{Deployment, Listener, TaskSet};
+use crate::ports::{
+    AlarmState, Alarms, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Secret, Secrets, TargetHealth, Targets,
+    Task, TaskDefinition, Tasks,
+};
+use crate::stage::Stage;
+
+mod samples;
+
+pub use samples::{
+    BLUE_GROUP, BLUE_TASK_DEFINITION, GREEN_GROUP, GREEN_TASK_DEFINITION, PRODUCTION_LISTENER, TEST_LISTENER, answer,
+    deployment, forward, healthy, listener, task, task_definition, task_set,
+};
+
+/// The outside world. Clones share one state.
+#[derive(Clone, Default)]
+pub struct Fakes {
+    state: Arc<Mutex<State>>,
+}
+
+/// What the world looks like now. A test changes it through [`Fakes::state`].
+#[derive(Default)]
+pub struct State {
+    /// Task definitions that ECS knows.
+    pub task_definitions: Vec<TaskDefinition>,
+    /// Task sets of the service.
+    pub task_sets: Vec<TaskSet>,
+    /// Tasks by the id of their task set.
+    pub tasks: BTreeMap<String, Vec<Task>>,
+    /// Targets by ARN of the target group.
+    pub targets: BTreeMap<String, Vec<TargetHealth>>,
+    /// Listeners that the load balancer knows.
+    pub listeners: Vec<Listener>,
+    /// Alarms that CloudWatch knows.
+    pub alarms: Vec<AlarmState>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, String>,
+    /// Replies by the end of the URL, in the order they are given; the last one is given again and again.
+    pub replies: BTreeMap<String, VecDeque<Result<ProbeResponse, ProbeError>>>,
+    /// Requests that were sent, in order.
+    pub requests: Vec<ProbeRequest>,
+    /// Set while no port can be asked; the flag says whether asking again may help.
+    pub unreachable: Option<bool>,
+}
+
+impl Fakes {
+    /// The world of the sample deployment with everything well: both task sets steady on two tasks, every target
+    /// healthy, the production listener on blue and the test listener on green, no alarm, no reply to any request.
+    pub fn well() -> Self {
+        let deployment = deployment();
+        let fakes = Self::default();
+        {
+            let mut state = fakes.state();
+            state.task_definitions =
+                vec![task_definition(BLUE_TASK_DEFINITION), task_definition(GREEN_TASK_DEFINITION)];
+            for (task_set, first) in [(deployment.blue, 10), (deployment.green, 20)] {
+                let task_set = task_set.expect("the sample deployment has both sides");
+                let tasks = vec![task(&task_set, first), task(&task_set, first + 1)];
+                let targets = tasks.iter().map(|task| healthy(&task.addresses[0])).collect();
+                state.targets.insert(task_set.target_group_arn.clone(), targets);
+                state.tasks.insert(task_set.id.clone(), tasks);
+                state.task_sets.push(task_set);
+            }
+            state.listeners.push(deployment.production);
+            state.listeners.extend(deployment.test);
+        }
+        fakes
+    }
+
+    /// The state, to look at or to change.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the state")
+    }
+
+    /// From now on requests whose URL ends so get these replies, in order; the last one is given again and again.
+    pub fn reply(&self, url_end: &str, replies: impl IntoIterator<Item = Result<ProbeResponse, ProbeError>>) {
+        self.state().replies.insert(url_end.to_owned(), replies.into_iter().collect());
+    }
+
+    /// Ports that ask this world.
+    pub fn ports(&self) -> Ports {
+        let world = Arc::new(self.clone());
+        Ports {
+            tasks: world.clone(),
+            targets: world.clone(),
+            alarms: world.clone(),
+            probe: world.clone(),
+            secrets: world,
+        }
+    }
+
+    /// What a check is given: the sample deployment at this stage, ten minutes left, ports that ask this world.
+    pub fn context(&self, stage: Stage) -> CheckContext {
+        self.context_of(stage, deployment())
+    }
+
+    /// As [`Self::context`], about another deployment.
+    pub fn context_of(&self, stage: Stage, deployment: Deployment) -> CheckContext {
+        CheckContext {
+            stage,
+            deployment: Arc::new(deployment),
+            deadline: Deadline::after(Duration::from_secs(600)),
+            ports: self.ports(),
+        }
+    }
+
+    fn reach(&self, asked: &str) -> Result<MutexGuard<'_, State>, CannotTell> {
+        let state = self.state();
+        match state.unreachable {
+            None => Ok(state),
+            Some(transient) => Err(CannotTell {
+                asked: asked.to_owned(),
+                remedy: "Allow the call in the function's role.".to_owned(),
+                transient,
+                source: Some("the call was refused".into()),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Tasks for Fakes {
+    async fn task_definition(&self, arn: &str) -> Result<Option<TaskDefinition>, CannotTell> {
+        let state = self.reach(&format!("task definition {arn}"))?;
+        Ok(state.task_definitions.iter().find(|known| known.arn == arn).cloned())
+    }
+
+    async fn task_sets(&self, cluster: &str, service: &str) -> Result<Vec<TaskSet>, CannotTell> {
+        Ok(self.reach(&format!("task sets of {cluster}/{service}"))?.task_sets.clone())
+    }
+
+    async fn tasks(&self, _cluster: &str, task_set: &TaskSet) -> Result<Vec<Task>, CannotTell> {
+        let state = self.reach(&format!("tasks of {}", task_set.id))?;
+        Ok(state.tasks.get(&task_set.id).cloned().unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Targets for Fakes {
+    async fn health(&self, target_group_arn: &str) -> Result<Vec<TargetHealth>, CannotTell> {
+        let state = self.reach(&format!("health of {target_group_arn}"))?;
+        Ok(state.targets.get(target_group_arn).cloned().unwrap_or_default())
+    }
+
+    async fn listener(&self, listener_arn: &str) -> Result<Listener, CannotTell> {
+        let asked = format!("listener {listener_arn}");
+        let state = self.reach(&asked)?;
+        let found = state.listeners.iter().find(|listener| listener.arn == listener_arn).cloned();
+        found.ok_or_else(|| CannotTell {
+            asked,
+            remedy: "Point the deployment group at a listener that exists.".to_owned(),
+            transient: false,
+            source: Some("there is no such listener".into()),
+        })
+    }
+}
+
+#[async_trait]
+impl Alarms for Fakes {
+    async fn states(&self, names: &[String]) -> Result<Vec<AlarmState>, CannotTell> {
+        let state = self.reach("state of the alarms")?;
+        Ok(state.alarms.iter().filter(|alarm| names.contains(&alarm.name)).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Probe for Fakes {
+    async fn send(&self, request: ProbeRequest) -> Result<ProbeResponse, ProbeError> {
+        let mut state = self.state();
+        let replies = state.replies.iter_mut().find(|(end, _)| request.url.ends_with(end.as_str()));
+        let reply = replies.and_then(|(_, replies)| match replies.len() {
+            0 | 1 => replies.front().cloned(),
+            _ => replies.pop_front(),
+        });
+        state.requests.push(request);
+        reply.unwrap_or_else(|| Err(ProbeError { reason: "connection refused".to_owned(), refused: true }))
+    }
+}
+
+#[async_trait]
+impl Secrets for Fakes {
+    async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
+        let asked = format!("secret {secret}");
+        let state = self.reach(&asked)?;
+        let found = state.secrets.get(secret).map(Secret::new);
+        found.ok_or_else(|| CannotTell {
+            asked,
+            remedy: "Create it, or correct its name in the plan.".to_owned(),
+            transient: false,
+            source: Some("there is no such secret".into()),
+        })
+    }
+}

@@ -1,0 +1,277 @@
+//! The team's questions: a YAML document, all of it optional. Without one every hook asks its default questions.
+
+mod expect;
+mod json_path;
+mod request;
+mod template;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Location;
+
+pub use self::expect::{Expect, Statuses};
+pub use self::json_path::JsonPath;
+pub use self::request::{Request, RequestBody};
+pub use self::template::{Template, VARIABLES, Values};
+use crate::checks;
+use crate::document::{self, DocumentError, Mapping, Spanned, one_of};
+use crate::units::Span;
+
+/// The version of the plan's format.
+const VERSION: u32 = 1;
+
+/// What the team asks beyond the defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The database that migrations change.
+    pub database: Option<Database>,
+    /// What is asked while only the test listener leads to green.
+    pub test_traffic: TestTraffic,
+    /// The schema changes of this version.
+    pub migrations: Option<Migrations>,
+    /// What is asked once users are on green.
+    pub production: Production,
+    /// Checks whose severity the team chose.
+    pub checks: BTreeMap<String, Severity>,
+}
+
+/// The database that migrations change.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Name or ARN of the secret with user and password, in the form Secrets Manager gives to RDS secrets.
+    pub secret: String,
+    /// RDS cluster or instance identifier; its writer endpoint is looked up.
+    pub cluster: Option<String>,
+    /// Host, where neither `cluster` nor the secret says it.
+    pub host: Option<String>,
+    /// Port, where the secret does not say it.
+    pub port: Option<u16>,
+    /// Name of the database, where the secret does not say it.
+    pub name: Option<String>,
+}
+
+/// What is asked while only the test listener leads to green.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestTraffic {
+    /// Name to send as `Host` (and SNI); the connection still goes to the load balancer.
+    pub host: Option<String>,
+    /// How to tell green's answers from blue's.
+    pub green: Option<GreenProof>,
+    /// Requests in order, instead of the default ones.
+    pub requests: Option<Vec<Request>>,
+}
+
+/// How green's answers are told from blue's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GreenProof {
+    /// Where to look.
+    pub mark: Mark,
+    /// What green says there.
+    pub equals: Template,
+    /// The path to ask; the target group's health check path where the plan gives none.
+    pub path: Option<Template>,
+}
+
+/// Where an answer says which version gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// In this header.
+    Header(String),
+    /// In the JSON body.
+    Json(JsonPath),
+}
+
+/// The schema changes of this version.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Migrations {
+    /// Where the SQL files are: `s3://bucket/prefix/`, or a folder.
+    pub sql: String,
+    /// Longest wait for a lock, so that a migration never queues users behind it. Default 5s.
+    pub lock_timeout: Option<Span>,
+}
+
+/// What is asked once users are on green.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Production {
+    /// How long the alarms must stay quiet.
+    pub bake: Option<Span>,
+    /// Requests in order, instead of the default ones.
+    pub requests: Option<Vec<Request>>,
+}
+
+/// What a check's *no* does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It stops the deployment.
+    Blocking,
+    /// It is reported and stops nothing.
+    Advisory,
+}
+
+/// Keys that are refused with a remark of their own.
+const REMARKS: [(&str, &str); 9] = [
+    ("before_install", NOT_YET),
+    ("images", NOT_YET),
+    ("load", NOT_YET),
+    ("compare_with_blue", NOT_YET),
+    ("errors", NOT_YET),
+    ("task", NOT_YET),
+    ("allow", NOT_YET),
+    ("user", "is not supported by this version yet; the user stands in the secret"),
+    ("password", "has no place in a plan; name a secret of Secrets Manager with `secret`"),
+];
+
+const NOT_YET: &str = "is not supported by this version yet; remove it";
+
+impl Plan {
+    /// The plan of a team that wrote none.
+    pub fn defaults() -> Self {
+        Self {
+            database: None,
+            test_traffic: TestTraffic::default(),
+            migrations: None,
+            production: Production::default(),
+            checks: BTreeMap::new(),
+        }
+    }
+
+    /// Reads a plan. `source` is its name in messages.
+    pub fn parse(text: &str, source: &str) -> Result<Self, DocumentError> {
+        let written: Written = document::parse_with_remarks(text, source, &REMARKS)?;
+        Reader { text, source }.plan(written)
+    }
+
+    /// What a *no* of this check does: as the plan says, else as the check's page says.
+    pub fn severity(&self, check: &str) -> Severity {
+        self.checks.get(check).copied().unwrap_or_else(|| checks::default_severity(check))
+    }
+}
+
+/// The plan as it stands in the document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: Spanned<u32>,
+    database: Option<Spanned<Database>>,
+    test_traffic: Option<WrittenTestTraffic>,
+    migrations: Option<Spanned<Migrations>>,
+    production: Option<WrittenProduction>,
+    #[serde(default)]
+    checks: Mapping<Severity>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTestTraffic {
+    host: Option<Spanned<String>>,
+    green: Option<Spanned<WrittenGreenProof>>,
+    requests: Option<Vec<Spanned<request::WrittenRequest>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenGreenProof {
+    header: Option<String>,
+    json: Option<JsonPath>,
+    equals: Spanned<Template>,
+    get: Option<Spanned<Template>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenProduction {
+    bake: Option<Span>,
+    requests: Option<Vec<Spanned<request::WrittenRequest>>>,
+}
+
+/// Judges what the types alone cannot, and points at it.
+struct Reader<'a> {
+    text: &'a str,
+    source: &'a str,
+}
+
+impl Reader<'_> {
+    fn plan(&self, written: Written) -> Result<Plan, DocumentError> {
+        if written.version.value != VERSION {
+            let message = format!("this version of greenlight reads plans of version {VERSION}");
+            return Err(self.wrong(written.version.referenced, message));
+        }
+        let mut severities = BTreeMap::new();
+        for (check, severity) in written.checks.0 {
+            if !checks::IDS.contains(&check.value.as_str()) {
+                let message = format!("unknown check `{}`; {}", check.value, one_of(&check.value, &checks::IDS));
+                return Err(self.wrong(check.referenced, message));
+            }
+            severities.insert(check.value, severity);
+        }
+        Ok(Plan {
+            database: written.database.map(|database| self.database(database)).transpose()?,
+            test_traffic: written.test_traffic.map(|part| self.test_traffic(part)).transpose()?.unwrap_or_default(),
+            migrations: written.migrations.map(|migrations| self.migrations(migrations)).transpose()?,
+            production: written.production.map(|part| self.production(part)).transpose()?.unwrap_or_default(),
+            checks: severities,
+        })
+    }
+
+    fn database(&self, written: Spanned<Database>) -> Result<Database, DocumentError> {
+        let database = written.value;
+        if database.secret.trim().is_empty() || database.secret.contains(char::is_whitespace) {
+            return Err(
+                self.wrong(written.referenced, "`secret` is the name or ARN of a secret, not the secret itself")
+            );
+        }
+        if database.cluster.is_some() && database.host.is_some() {
+            return Err(self.wrong(written.referenced, "a database has `cluster` or `host`, not both"));
+        }
+        Ok(database)
+    }
+
+    fn migrations(&self, written: Spanned<Migrations>) -> Result<Migrations, DocumentError> {
+        if written.value.sql.trim().is_empty() {
+            return Err(self.wrong(written.referenced, "`sql` names the folder of the migrations; it is empty"));
+        }
+        Ok(written.value)
+    }
+
+    fn test_traffic(&self, written: WrittenTestTraffic) -> Result<TestTraffic, DocumentError> {
+        let host = match written.host {
+            Some(host) if host.value.is_empty() || host.value.contains(['/', ':', '*', ' ']) => {
+                return Err(self.wrong(host.referenced, "a host is a plain name such as `orders.example.com`"));
+            }
+            other => other.map(|host| host.value),
+        };
+        Ok(TestTraffic {
+            host,
+            green: written.green.map(|green| self.green(green)).transpose()?,
+            requests: written.requests.map(|requests| request::read(self, requests)).transpose()?,
+        })
+    }
+
+    fn green(&self, written: Spanned<WrittenGreenProof>) -> Result<GreenProof, DocumentError> {
+        let Spanned { value: green, referenced: place, .. } = written;
+        let mark = match (green.header, green.json) {
+            (Some(header), None) => Mark::Header(header.to_lowercase()),
+            (None, Some(path)) => Mark::Json(path),
+            _ => return Err(self.wrong(place, "green is told by exactly one of `header` and `json`")),
+        };
+        let known = VARIABLES.map(str::to_owned);
+        let path = green.get.map(|path| self.template(path, &known)).transpose()?;
+        Ok(GreenProof { mark, equals: self.template(green.equals, &known)?, path })
+    }
+
+    fn production(&self, written: WrittenProduction) -> Result<Production, DocumentError> {
+        let requests = written.requests.map(|requests| request::read(self, requests)).transpose()?;
+        Ok(Production { bake: written.bake, requests })
+    }
+
+    fn wrong(&self, place: Location, message: impl Into<String>) -> DocumentError {
+        DocumentError::at(self.source, self.text, place, message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

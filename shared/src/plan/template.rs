@@ -1,0 +1,151 @@
+//! A text with `${variables}`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer};
+
+use crate::deployment::Deployment;
+
+/// Variables every plan has, in the order they are offered.
+pub const VARIABLES: [&str; 6] =
+    ["task_definition_revision", "task_definition_family", "task_definition", "deployment_id", "service", "cluster"];
+
+/// A text in which `${name}` stands for a value that is known only during the deployment. `$${` is a plain `${`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    written: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable(String),
+}
+
+/// What the variables stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Values(BTreeMap<String, String>);
+
+impl Values {
+    /// The variables every plan has, for this deployment.
+    pub fn of(deployment: &Deployment) -> Self {
+        let version = deployment.target_task_definition.rsplit('/').next().unwrap_or_default();
+        let (family, revision) = version.rsplit_once(':').unwrap_or((version, ""));
+        let values = [
+            ("task_definition_revision", revision),
+            ("task_definition_family", family),
+            ("task_definition", version),
+            ("deployment_id", &deployment.id.0),
+            ("service", &deployment.service.name),
+            ("cluster", &deployment.service.cluster),
+        ];
+        Self(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// From now on this variable stands for this value.
+    pub fn set(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), value);
+    }
+}
+
+impl Template {
+    /// A text without variables.
+    pub fn plain(text: &str) -> Self {
+        Self { written: text.to_owned(), parts: vec![Part::Text(text.to_owned())] }
+    }
+
+    /// Splits the text at its variables. The error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("${") {
+            if rest[..at].ends_with('$') {
+                plain.push_str(&rest[..at]);
+                plain.push('{');
+                rest = &rest[at + 2..];
+                continue;
+            }
+            plain.push_str(&rest[..at]);
+            let end = rest[at..].find('}').ok_or("`${` has no closing `}`; write `$${` for a plain `${`")?;
+            let name = &rest[at + 2..at + end];
+            if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
+                return Err("a variable is written `${name}`, with letters, digits and `_`".to_owned());
+            }
+            parts.extend((!plain.is_empty()).then(|| Part::Text(std::mem::take(&mut plain))));
+            parts.push(Part::Variable(name.to_owned()));
+            rest = &rest[at + end + 1..];
+        }
+        plain.push_str(rest);
+        parts.extend((!plain.is_empty()).then_some(Part::Text(plain)));
+        Ok(Self { written: text.to_owned(), parts })
+    }
+
+    /// The names of its variables.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Variable(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The text with every variable replaced. Names are checked when the plan is read, so none is unknown here; one
+    /// whose capture has not happened stays as it is written.
+    pub fn fill(&self, values: &Values) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Variable(name) => match values.0.get(name) {
+                    Some(value) => text.push_str(value),
+                    None => text.push_str(&format!("${{{name}}}")),
+                },
+            }
+        }
+        text
+    }
+}
+
+/// As it is written in the plan.
+impl fmt::Display for Template {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.written)
+    }
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Template, Values};
+
+    #[test]
+    fn variables_are_replaced() {
+        let mut values = Values::default();
+        values.set("order", "7".to_owned());
+        let template = Template::parse("/orders/${order}/lines?of=${order}").expect("a template");
+        assert_eq!(template.fill(&values), "/orders/7/lines?of=7");
+        assert_eq!(template.variables().collect::<Vec<_>>(), ["order", "order"]);
+    }
+
+    #[test]
+    fn two_dollars_are_a_plain_one() {
+        let template = Template::parse("costs $5, not $${price}").expect("a template");
+        assert_eq!(template.fill(&Values::default()), "costs $5, not ${price}");
+        assert_eq!(template.variables().count(), 0);
+    }
+
+    #[test]
+    fn an_open_or_empty_variable_is_refused() {
+        for text in ["/${order", "/${}", "/${a b}", "/${a.b}"] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+use insta::assert_snapshot;
+
+use super::{Mark, Plan, RequestBody, Severity, Statuses};
+
+/// Every key this version knows.
+const WHOLE: &str = r#"
+version: 1
+database: { secret: orders/migrator, host: db.internal, port: 5432, name: orders }
+test_traffic:
+  host: orders.example.com
+  green: { header: X-Version, equals: "${task_definition_revision}" }
+  requests:
+    - { name: ready, get: /ready, expect: { status: 200, json: { $.status: ready }, within: 500ms } }
+    - name: place an order
+      post: /orders
+      headers: { x-test: "1" }
+      json: { sku: A1, quantity: 1 }
+      expect: { status: [200, 201], headers: { Content-Type: application/json } }
+      capture: { order: $.id }
+    - { get: "/orders/${order}", expect: { status: 2xx, body_contains: A1 }, attempts: 3 }
+migrations: { sql: "s3://bucket/orders/42/", lock_timeout: 5s }
+production:
+  bake: 3m
+  requests: [{ get: /health }]
+checks: { alarms-are-quiet: advisory }
+"#;
+
+fn refusal(text: &str) -> String {
+    Plan::parse(&format!("version: 1\n{text}"), "plan.yaml").expect_err("the plan is wrong").to_string()
+}
+
+#[test]
+fn a_whole_plan_is_read() {
+    let plan = Plan::parse(WHOLE, "plan.yaml").expect("a plan");
+    assert_eq!(plan.database.map(|database| database.secret).as_deref(), Some("orders/migrator"));
+    assert_eq!(plan.test_traffic.host.as_deref(), Some("orders.example.com"));
+    let green = plan.test_traffic.green.expect("a proof");
+    assert_eq!(green.mark, Mark::Header("x-version".to_owned()));
+    let requests = plan.test_traffic.requests.expect("requests");
+    let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
+    assert_eq!(names, ["ready", "place an order", "GET /orders/${order}"]);
+    assert_eq!(requests[1].method, "POST");
+    assert_eq!(requests[1].body, Some(RequestBody::Json(serde_json::json!({"sku": "A1", "quantity": 1}))));
+    assert_eq!(requests[1].expect.status, Statuses::OneOf(vec![200, 201]));
+    assert_eq!(requests[2].attempts, 3);
+    assert_eq!(plan.production.bake.map(|bake| bake.to_string()).as_deref(), Some("3m"));
+    assert_eq!(plan.checks.get("alarms-are-quiet"), Some(&Severity::Advisory));
+}
+
+#[test]
+fn the_smallest_plan_is_the_defaults() {
+    assert_eq!(Plan::parse("version: 1\n", "plan.yaml"), Ok(Plan::defaults()));
+}
+
+#[test]
+fn a_check_blocks_unless_the_plan_or_its_page_says_otherwise() {
+    let plan = Plan::parse(WHOLE, "plan.yaml").expect("a plan");
+    assert_eq!(plan.severity("alarms-are-quiet"), Severity::Advisory);
+    assert_eq!(plan.severity("blue-is-healthy"), Severity::Blocking);
+    assert_eq!(plan.severity("rollback-is-armed"), Severity::Advisory);
+}
+
+#[test]
+fn an_unknown_check_names_the_nearest_one() {
+    let message = refusal("checks: { alarms-are-quite: advisory }\n");
+    assert!(message.starts_with("plan.yaml:2:11: unknown check `alarms-are-quite`; expected one of "), "{message}");
+    assert!(message.contains("did you mean `alarms-are-quiet`?"), "{message}");
+}
+
+/// A plan written for a later version must not be half obeyed.
+#[test]
+fn keys_whose_time_has_not_come_are_refused() {
+    let messages = [
+        refusal("before_install: { images: { max_severity: high } }\n"),
+        refusal("test_traffic: { load: { rate: 50/s } }\n"),
+        refusal("production: { errors: { worse_than_blue_by: 1pp } }\n"),
+        refusal("migrations: { task: { container: app } }\n"),
+    ];
+    assert_snapshot!(messages.join("\n"), @"
+    plan.yaml:2:1: `before_install` is not supported by this version yet; remove it
+       2 | before_install: { images: { max_severity: high } }
+         | ^
+    plan.yaml:2:17: `load` is not supported by this version yet; remove it
+       2 | test_traffic: { load: { rate: 50/s } }
+         |                 ^
+    plan.yaml:2:15: `errors` is not supported by this version yet; remove it
+       2 | production: { errors: { worse_than_blue_by: 1pp } }
+         |               ^
+    plan.yaml:2:15: `task` is not supported by this version yet; remove it
+       2 | migrations: { task: { container: app } }
+         |               ^
+    ");
+}
+
+#[test]
+fn wrong_keys_and_words_are_pointed_at() {
+    let messages = [
+        refusal("chek: {}\n"),
+        refusal("checks: { alarms-are-quiet: advise }\n"),
+        refusal("production: { bake: 180 }\n"),
+        refusal("test_traffic: { host: \"https://orders.example.com/\" }\n"),
+        refusal("test_traffic: { green: { equals: \"42\" } }\n"),
+        refusal("database: { secret: a, cluster: b, host: c }\n"),
+    ];
+    assert_snapshot!(messages.join("\n"), @r#"
+    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
+       2 | chek: {}
+         | ^
+    plan.yaml:2:29: unknown word `advise`; expected one of `blocking`, `advisory`; did you mean `advisory`?
+       2 | checks: { alarms-are-quiet: advise }
+         |                             ^
+    plan.yaml:2:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
+       2 | production: { bake: 180 }
+         |                     ^
+    plan.yaml:2:23: a host is a plain name such as `orders.example.com`
+       2 | test_traffic: { host: "https://orders.example.com/" }
+         |                       ^
+    plan.yaml:2:24: green is told by exactly one of `header` and `json`
+       2 | test_traffic: { green: { equals: "42" } }
+         |                        ^
+    plan.yaml:2:11: a database has `cluster` or `host`, not both
+       2 | database: { secret: …
+         |           ^
+    "#);
+    let version = Plan::parse("version: 2\n", "plan.yaml").expect_err("a later version").to_string();
+    assert_snapshot!(version, @"
+    plan.yaml:1:10: this version of greenlight reads plans of version 1
+       1 | version: 2
+         |          ^
+    ");
+    let missing = Plan::parse("checks: {}\n", "plan.yaml").expect_err("no version").to_string();
+    assert_snapshot!(missing, @"
+    plan.yaml:1:1: the key `version` is missing here
+       1 | checks: {}
+         | ^
+    ");
+}
+
+#[test]
+fn wrong_requests_are_pointed_at() {
+    let of = |request: &str| refusal(&format!("test_traffic:\n  requests:\n    - {request}\n"));
+    let messages = [
+        of("{ get: /a, post: /b }"),
+        of("{ name: a }"),
+        of("{ get: a }"),
+        of("{ get: \"/orders/${ordr}\" }"),
+        of("{ get: /a, attempts: 0 }"),
+        of("{ post: /a, json: {}, body: x }"),
+        of("{ get: /a, expect: { status: 2000 } }"),
+        of("{ get: /a, expect: { status: ok } }"),
+        of("{ get: /a, expect: { json: { status: ready } } }"),
+        of("{ get: /a, capture: { service: $.id } }"),
+        of("{ get: /a, expcet: {} }"),
+        of("{ get: /a, headers: { Host: b } }"),
+    ];
+    assert_snapshot!(messages.join("\n"), @r#"
+    plan.yaml:4:7: a request has exactly one of `get`, `post`, `put`, `patch`, `delete`, `head`
+       4 |     - { get: /a, post: /b }
+         |       ^
+    plan.yaml:4:7: a request has exactly one of `get`, `post`, `put`, `patch`, `delete`, `head`
+       4 |     - { name: a }
+         |       ^
+    plan.yaml:4:14: a path begins with `/`; the address is the listener's own
+       4 |     - { get: a }
+         |              ^
+    plan.yaml:4:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`
+       4 |     - { get: "/orders/${ordr}" }
+         |              ^
+    plan.yaml:4:28: expected 1 to 20 attempts
+       4 |     - { get: /a, attempts: 0 }
+         |                            ^
+    plan.yaml:4:35: a request has `json` or `body`, not both
+       4 |     - { post: /a, json: {}, body: x }
+         |                                   ^
+    plan.yaml:4:36: 2000 is no status; expected a status such as `200`, `2xx` or `[200, 204]`
+       4 |     - { get: /a, expect: { status: 2000 } }
+         |                                    ^
+    plan.yaml:4:36: `ok` is no status; expected a status such as `200`, `2xx` or `[200, 204]`
+       4 |     - { get: /a, expect: { status: ok } }
+         |                                    ^
+    plan.yaml:4:36: `status` is no path into JSON; expected one such as `$.status` or `$.items[0].id`
+       4 |     - { get: /a, expect: { json: { status: ready } } }
+         |                                    ^
+    plan.yaml:4:29: `service` has a meaning already; choose another name
+       4 |     - { get: /a, capture: { service: $.id } }
+         |                             ^
+    plan.yaml:4:18: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `body`, `expect`, `capture`, `attempts`; did you mean `expect`?
+       4 |     - { get: /a, expcet: {} }
+         |                  ^
+    plan.yaml:4:29: the host is set by `test_traffic.host`
+       4 |     - { get: /a, headers: { Host: b } }
+         |                             ^
+    "#);
+}
+
+#[test]
+fn a_variable_is_known_only_after_its_capture() {
+    let text = "test_traffic:\n  requests:\n    - { get: \"/orders/${order}\" }\n    - { get: /a, capture: { order: $.id } }\n";
+    assert!(refusal(text).starts_with("plan.yaml:4:14: nothing before this sets `${order}`"), "{}", refusal(text));
+}
+
+/// The plan lives in a Docker label or a parameter that many may read.
+#[test]
+fn a_secret_in_plain_sight_is_refused_and_not_repeated() {
+    let messages = [
+        refusal("test_traffic:\n  requests:\n    - { get: /a, headers: { Authorization: Bearer hunter2 } }\n"),
+        refusal("test_traffic:\n  requests:\n    - { post: /a, json: { user: a, password: hunter2 } }\n"),
+        refusal("test_traffic:\n  requests:\n    - post: /a\n      json:\n        password: hunter2\n"),
+        refusal("database: { secret: a, password: hunter2 }\n"),
+    ];
+    let all = messages.join("\n");
+    assert!(!all.contains("hunter2"), "{all}");
+    assert_snapshot!(all, @"
+    plan.yaml:4:29: `Authorization` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+       4 |     - { get: /a, headers: { Authorization: …
+         |                             ^
+    plan.yaml:4:25: `password` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+       4 |     - { post: /a, json: { user: a, password: …
+         |                         ^
+    plan.yaml:6:9: `password` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+       6 |         password: …
+         |         ^
+    plan.yaml:2:24: `password` has no place in a plan; name a secret of Secrets Manager with `secret`
+       2 | database: { secret: …
+         |                      ^
+    ");
+}
+
+#[test]
+fn a_captured_secret_may_be_used() {
+    let text = "version: 1\ntest_traffic:\n  requests:\n    - { post: /login, capture: { session: $.token } }\n    \
+                - { get: /me, headers: { Authorization: \"Bearer ${session}\" } }\n";
+    Plan::parse(text, "plan.yaml").expect("the plan holds no secret");
+}

@@ -1,0 +1,3 @@
+//! What is said about a deployment: rows, their outcome, the verdict, and where the traffic is. Pure functions.
+
+pub mod words;
