@@ -217,7 +217,7 @@ impl Rehearsal {
         self.actors.spawn(follower);
         let traffic = Traffic::start(Arc::clone(&self.world), plan, self.ledger.clone(), self.alb.access_log());
         self.traffic = Some(traffic);
-        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests a second", spec.rate));
+        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests", spec.rate));
         Ok(())
     }
 }
