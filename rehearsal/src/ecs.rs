@@ -14,6 +14,8 @@ use crate::world::{State, World, ZONES};
 
 /// The longest pause before a task that keeps dying is started again.
 const LONGEST_RESTART_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target is unhealthy before the scheduler stops its task. AWS does not say.
+const NOTICES_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// How often the scheduler looks when nothing rings: grace periods and restart pauses end without a bell.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
@@ -91,7 +93,9 @@ fn steps_of_task_set(state: &State, set: &TaskSet, grace: Duration, now: Timesta
     }
     for task in wanted.iter().take(desired) {
         let Some(started_at) = task.started_at else { continue };
-        let is_unhealthy = target_of(state, task).is_some_and(|target| matches!(target.health, Health::Unhealthy(_)));
+        let is_unhealthy = target_of(state, task).is_some_and(|target| {
+            matches!(target.health, Health::Unhealthy(_)) && now.duration_since(target.since) >= NOTICES_AFTER
+        });
         let grace_is_over = now.duration_since(started_at).unsigned_abs() > grace;
         if is_unhealthy && grace_is_over {
             let reason = format!("Task failed ELB health checks in (target-group {})", set.target_group);
@@ -233,10 +237,14 @@ fn register(state: &mut State, task: &str, now: Timestamp) {
 }
 
 fn deregister(state: &mut State, task: &str, now: Timestamp) {
-    let targets = state.target_groups.iter_mut().flat_map(|group| &mut group.targets);
-    for target in targets.filter(|target| target.task == task) {
-        target.health = Health::Draining;
-        target.since = now;
+    let State { target_groups, journal, .. } = state;
+    for group in target_groups {
+        for target in group.targets.iter_mut().filter(|target| target.task == task) {
+            let (at, was, name) = (format!("{}:{}", target.address, target.port), target.health.state(), &group.name);
+            journal.say(now, Who::LoadBalancer, format!("target {at} in {name}: {was} → draining"));
+            target.health = Health::Draining;
+            target.since = now;
+        }
     }
 }
 

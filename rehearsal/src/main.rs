@@ -23,7 +23,7 @@ enum Verb {
     Run(play::Run),
     /// Keeps a scenario's world running for any AWS client, until Ctrl-C
     Serve(play::Serve),
-    /// Reads plans, AppSpecs and scenarios, and says what is wrong with them
+    /// Reads plan, AppSpec and scenario files, and says what is wrong with them
     Check {
         /// The files
         #[arg(required = true)]

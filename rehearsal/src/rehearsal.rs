@@ -27,9 +27,9 @@ use crate::world::journal::Who;
 use crate::{cloudwatch, ecs, lambda};
 
 /// World time that users are watched before the deployment begins and after it has ended.
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_secs(120);
 /// Real time that takes.
-const WATCHED_TAKES: Duration = Duration::from_millis(500);
+const WATCHED_TAKES: Duration = Duration::from_millis(600);
 /// Real time that blue may take until it serves.
 const BLUE_SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// A user's patience, real time.

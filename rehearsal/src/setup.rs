@@ -394,14 +394,9 @@ impl Furnisher<'_> {
             datapoints_to_alarm: spec.periods,
             threshold: spec.at_least,
             comparison: Comparison::AtLeast,
-            missing: if spec.fires_already { MissingData::Ignore } else { MissingData::NotBreaching },
-            state: if spec.fires_already { AlarmState::Alarm } else { AlarmState::Ok },
-            reason: if spec.fires_already {
-                "It fired before the deployment"
-            } else {
-                "Unchecked: Initial alarm creation"
-            }
-            .to_owned(),
+            missing: MissingData::NotBreaching,
+            state: AlarmState::Ok,
+            reason: "Unchecked: Initial alarm creation".to_owned(),
             since: self.now,
         }
     }
@@ -470,7 +465,6 @@ fn usual_alarm(service: &str, name: &str, metric: &str, statistic: &str, at_leas
         at_least,
         period: greenlight::units::Span::new(Duration::from_secs(60)),
         periods: 1,
-        fires_already: false,
     }
 }
 

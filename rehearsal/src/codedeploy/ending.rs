@@ -94,18 +94,27 @@ impl Ending {
     }
 }
 
+/// How often CodeDeploy looks at the alarms. AWS does not say.
+const LOOKS_AT_ALARMS_EVERY: Duration = Duration::from_secs(10);
+
 /// Waits until somebody or an alarm stops the deployment.
 pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &DeploymentGroup) -> Ending {
-    course
+    let requested = course
         .world
-        .until(|state| {
-            if state.codedeploy.deployment(&deployment.id)?.stop_requested {
-                return Some(Ending::StopRequested);
+        .until(|state| state.codedeploy.deployment(&deployment.id).is_some_and(|it| it.stop_requested).then_some(()));
+    let alarm = async {
+        loop {
+            course.world.clock.sleep(LOOKS_AT_ALARMS_EVERY).await;
+            let firing = course.world.read(|state| firing(state, group));
+            if !firing.is_empty() {
+                return Ending::Alarms(firing);
             }
-            let firing = firing(state, group);
-            (!firing.is_empty()).then_some(Ending::Alarms(firing))
-        })
-        .await
+        }
+    };
+    tokio::select! {
+        () = requested => Ending::StopRequested,
+        ending = alarm => ending,
+    }
 }
 
 fn firing(state: &State, group: &DeploymentGroup) -> Vec<String> {

@@ -8,7 +8,6 @@ use super::ending::Ending;
 use super::engine::{Course, in_words};
 use crate::world::deployments::EventStatus;
 use crate::world::functions::InvocationStatus;
-use crate::world::journal::Who;
 
 /// How much real time an hour of silence takes.
 const SILENCE_TAKES: Duration = Duration::from_millis(1500);
@@ -44,7 +43,6 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         if let InvocationStatus::NotInvokable(reason) = status {
             return Ending::HookNotInvokable { event: event.to_owned(), reason };
         }
-        report(course, &invocation);
         // An answer may be on its way while the function returns; only real silence is skipped.
         tokio::time::sleep(Duration::from_millis(50)).await;
         course.say(format!("{event}: {} has ended without an answer; CodeDeploy waits", name(&function)));
@@ -65,24 +63,12 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         }
     };
     wait_for_its_log(course, &invocation).await;
-    report(course, &invocation);
     if status == EventStatus::Succeeded {
         course.say(format!("{event}: Succeeded"));
         Ok(())
     } else {
         course.say(format!("{event}: Failed"));
         Err(Ending::HookFailed { event: event.to_owned(), function: name(&function).to_owned() })
-    }
-}
-
-/// Writes what the function wrote into the journal; how it ran, Lambda has said already.
-fn report(course: &Course, invocation: &str) {
-    let log = course.world.read(|state| {
-        let found = state.invocations.iter().rev().find(|it| it.id == invocation);
-        found.map(|it| it.log.join("\n")).unwrap_or_default()
-    });
-    if !log.is_empty() {
-        course.world.say(Who::Hook, log);
     }
 }
 

@@ -196,9 +196,6 @@ pub struct AlarmSpec {
     /// How many periods in a row.
     #[serde(default = "one")]
     pub periods: u32,
-    /// Whether it fires from the beginning.
-    #[serde(default)]
-    pub fires_already: bool,
 }
 
 /// Whose metric an alarm looks at.

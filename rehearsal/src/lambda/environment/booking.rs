@@ -44,8 +44,11 @@ pub(super) fn book(
         invocation.ended_at = Some(now);
         invocation.took = Some(took);
         invocation.peak_memory = peak_memory;
-        let text = in_words(function, invocation);
+        let (text, log) = (in_words(function, invocation), invocation.log.join("\n"));
         state.journal.say(now, Who::Lambda, text);
+        if !log.is_empty() {
+            state.journal.say(now, Who::Hook, log);
+        }
     });
 }
 
