@@ -1,17 +1,16 @@
 //! One cold start: a fresh process, from its start to the end of its first event.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::aws::{ANSWER, Aws, Call};
 use crate::runtime_api::{RuntimeApi, TIMEOUT};
+use crate::world::Standing;
 
 /// A function to be measured.
 #[derive(Clone, Debug)]
@@ -22,21 +21,6 @@ pub(crate) struct Program {
     pub(crate) folder: PathBuf,
     /// Whether it answers CodeDeploy; the bare runtime only takes its event.
     pub(crate) answers: bool,
-}
-
-/// A world that stands still at the lifecycle event of one hook.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Standing {
-    /// `after-install`, …
-    pub(crate) hook: String,
-    /// Where the world answers AWS calls: `http://127.0.0.1:4566`.
-    pub(crate) endpoint: String,
-    /// What CodeDeploy would invoke the hook with.
-    pub(crate) event: Value,
-    /// What the hook's environment has besides Lambda's own variables.
-    #[serde(default)]
-    pub(crate) environment: BTreeMap<String, String>,
 }
 
 /// What one cold start took.
