@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ACCOUNT, REGION};
+use super::{ACCOUNT, REGION, State};
 
 /// A function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// Name.
     pub name: String,
@@ -24,13 +24,19 @@ pub struct Function {
     pub pace: f64,
     /// Access key of its role: tells the endpoints who calls.
     pub access_key: String,
+    /// How often an `Event` invocation that ended in a function error is tried again.
+    pub max_retries: u32,
 }
 
-/// One invocation.
+/// One invocation. A retry is another one with the same id.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// Request id.
     pub id: String,
+    /// Which try of the request it is, from 1.
+    pub attempt: u32,
+    /// How often the request is tried again when this try ends in a function error.
+    pub retries_left: u32,
     /// Function name.
     pub function: String,
     /// The event, as JSON text.
@@ -45,6 +51,8 @@ pub struct Invocation {
     pub log: Vec<String>,
     /// Whether the process was started for it.
     pub cold: bool,
+    /// How long the process took, in real time, until it asked for its first event.
+    pub init: Option<Duration>,
     /// How long it ran, in real time.
     pub took: Option<Duration>,
     /// Most memory its process used so far, in bytes.
@@ -76,6 +84,73 @@ impl InvocationStatus {
     /// Whether nothing more will come of it.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Whether it ended in what Lambda calls a function error: those are retried for `Event` invocations.
+    pub fn is_function_error(&self) -> bool {
+        matches!(self, Self::Errored(_) | Self::TimedOut | Self::OutOfMemory | Self::Crashed(_))
+    }
+}
+
+impl Invocation {
+    /// An invocation that waits for its function.
+    pub fn new(function: impl Into<String>, payload: impl Into<String>, queued_at: Timestamp) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            attempt: 1,
+            retries_left: 0,
+            function: function.into(),
+            payload: payload.into(),
+            status: InvocationStatus::Queued,
+            queued_at,
+            ended_at: None,
+            log: Vec::new(),
+            cold: false,
+            init: None,
+            took: None,
+            peak_memory: None,
+        }
+    }
+
+    /// Its next try.
+    pub fn retry(&self, queued_at: Timestamp) -> Self {
+        Self {
+            id: self.id.clone(),
+            attempt: self.attempt + 1,
+            retries_left: self.retries_left.saturating_sub(1),
+            ..Self::new(&self.function, &self.payload, queued_at)
+        }
+    }
+}
+
+impl State {
+    /// The function with this name or ARN, whatever its qualifier.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        let name = match name.split_once(":function:") {
+            Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
+            None => name,
+        };
+        self.functions.iter().find(|function| function.name == name)
+    }
+
+    /// Queues an `Event` invocation, with the retries of its function, and returns its request id.
+    pub fn invoke(&mut self, function: &str, payload: impl Into<String>, now: Timestamp) -> String {
+        let (name, retries) =
+            self.function(function).map_or((function.to_owned(), 0), |it| (it.name.clone(), it.max_retries));
+        let invocation = Invocation { retries_left: retries, ..Invocation::new(name, payload, now) };
+        let id = invocation.id.clone();
+        self.invocations.push(invocation);
+        id
+    }
+
+    /// The latest try of the request with this id.
+    pub fn invocation(&self, id: &str) -> Option<&Invocation> {
+        self.invocations.iter().rev().find(|invocation| invocation.id == id)
+    }
+
+    /// This try of the request with this id, to change it.
+    pub fn invocation_mut(&mut self, id: &str, attempt: u32) -> Option<&mut Invocation> {
+        self.invocations.iter_mut().find(|invocation| invocation.id == id && invocation.attempt == attempt)
     }
 }
 
