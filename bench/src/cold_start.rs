@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::aws::{ANSWER, Aws, Call};
+use crate::chain;
 use crate::runtime_api::{RuntimeApi, TIMEOUT};
 use crate::world::Standing;
 
@@ -28,9 +29,11 @@ pub(crate) struct Program {
 pub(crate) struct Sample {
     /// Process start to first `next`.
     pub(crate) init: Duration,
-    /// Process start until the answer was delivered; for the bare runtime, until it was done with its event.
+    /// What the hook waited on purpose, between polls or while it watched.
+    pub(crate) waited: Duration,
+    /// Process start until the answer was delivered, without such waits; for the bare runtime, until it was done with its event.
     pub(crate) answer: Option<Duration>,
-    /// From the event until the answer was answered.
+    /// From the event until the answer was answered, without such waits.
     pub(crate) event: Option<Duration>,
     /// Peak resident set in KiB.
     pub(crate) peak: u64,
@@ -69,7 +72,14 @@ impl Bench<'_> {
             asked = api.asked() => asked?,
             status = process.wait() => bail!("it ended before it asked for an event: {}", status?),
         };
-        let mut sample = Sample { init: asked - started, answer: None, event: None, peak: 0, calls: Vec::new() };
+        let mut sample = Sample {
+            init: asked - started,
+            waited: Duration::ZERO,
+            answer: None,
+            event: None,
+            peak: 0,
+            calls: Vec::new(),
+        };
         if standing.is_some() {
             let done = tokio::select! {
                 done = api.done() => done?,
@@ -78,8 +88,10 @@ impl Bench<'_> {
             if program.answers {
                 sample.calls = self.aws.until_answered().await;
                 let answer = yes(&sample.calls)?;
-                sample.answer = Some(answer.arrived - started);
-                sample.event = Some(answer.answered - asked);
+                let (arrived, answered) = (answer.arrived, answer.answered);
+                sample.waited = chain::waits(&sample.calls).iter().map(|(_, wait)| *wait).sum();
+                sample.answer = Some(arrived - started - sample.waited);
+                sample.event = Some(answered - asked - sample.waited);
             } else {
                 sample.answer = Some(done - started);
             }

@@ -99,6 +99,7 @@ async fn measure(
             Some(world) => Some(world.next().await?),
             None => None,
         };
+        bench.aws.forget();
         let standing = parked.as_ref().map(|parked| &parked.standing);
         if let Some(standing) = standing.filter(|standing| standing.hook != hook.name) {
             bail!("it is the turn of {}, and the deployment stands at {}", hook.name, standing.hook);

@@ -17,6 +17,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
+/// The longest that Lambda lets a function run: a parked hook is measured meanwhile.
+const LONGEST: &str = "15m";
+
 /// The world as one hook finds it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +110,7 @@ fn text(python: &Path, hooks: &[&str], parking: &str) -> String {
         "story: A deployment that stands still at each of its hooks while they are measured.\nhooks:\n".to_owned();
     for hook in hooks {
         let command = format!("{} {} {hook} {parking}", python.display(), park.display());
-        let _ = writeln!(text, "  {}: {{ command: \"{command}\" }}", hook.replace('-', "_"));
+        let _ = writeln!(text, "  {}: {{ command: \"{command}\", timeout: {LONGEST} }}", hook.replace('-', "_"));
     }
     text + "expect:\n  status: Succeeded\n"
 }
@@ -120,6 +123,6 @@ mod tests {
     fn every_hook_of_the_scenario_parks_at_the_benchmark() {
         let text = text(Path::new("python3"), &["before-install", "after-install"], "127.0.0.1:9");
         assert!(text.contains("  before_install: { command: \"python3 "), "{text}");
-        assert!(text.contains("park.py after-install 127.0.0.1:9\" }\n"), "{text}");
+        assert!(text.contains("park.py after-install 127.0.0.1:9\", timeout: 15m }\n"), "{text}");
     }
 }
