@@ -28,8 +28,8 @@ pub struct Ledger {
 
 struct Shared {
     book: Mutex<Book>,
-    /// Rings whenever an entry is complete.
-    completed: watch::Sender<u64>,
+    /// Rings whenever a request is booked, closed or joined.
+    written: watch::Sender<u64>,
 }
 
 struct Book {
@@ -37,6 +37,8 @@ struct Book {
     run: u64,
     begun: Instant,
     phases: Vec<String>,
+    /// How many requests of each phase have ended.
+    ended: Vec<usize>,
     present: usize,
     entries: Vec<Entry>,
 }
@@ -113,10 +115,11 @@ impl Ledger {
             run: uuid::Uuid::new_v4().as_u64_pair().1 >> 16,
             begun: Instant::now(),
             phases: vec![BEFORE.to_owned()],
+            ended: vec![0],
             present: 0,
             entries: Vec::new(),
         };
-        Self { shared: Arc::new(Shared { book: Mutex::new(book), completed: watch::Sender::new(0) }) }
+        Self { shared: Arc::new(Shared { book: Mutex::new(book), written: watch::Sender::new(0) }) }
     }
 
     /// Requests sent from now on belong to this phase: the deployment's present lifecycle event. A phase that is
@@ -128,6 +131,7 @@ impl Ledger {
             Some(known) => known,
             None => {
                 book.phases.push(phase);
+                book.ended.push(0);
                 book.phases.len() - 1
             }
         };
@@ -148,6 +152,8 @@ impl Ledger {
         };
         book.entries.push(entry);
         let trace_id = format!("Root=1-{:08x}-{:012x}{index:012x}", at.as_second(), book.run);
+        drop(book);
+        self.ring();
         Ticket { index, trace_id }
     }
 
@@ -160,8 +166,10 @@ impl Ledger {
         if !matches!(end, End::Status(_)) {
             entry.answered_by = Some(AnsweredBy::Nobody);
         }
+        let phase = entry.phase;
+        book.ended[phase] += 1;
         drop(book);
-        self.shared.completed.send_modify(|count| *count += 1);
+        self.ring();
     }
 
     /// Notes who answered. Requests of others are left alone.
@@ -179,22 +187,19 @@ impl Ledger {
         // Who was never answered stays so, whatever the load balancer would have said.
         entry.answered_by.get_or_insert(by);
         drop(book);
-        self.shared.completed.send_modify(|count| *count += 1);
+        self.ring();
     }
 
     /// Waits until every request has ended and is joined, for `at_most` of real time. Returns how many are not.
     pub async fn settled(&self, at_most: Duration) -> usize {
-        let mut completed = self.shared.completed.subscribe();
-        let settling = async {
-            loop {
-                completed.borrow_and_update();
-                if self.open() == 0 || completed.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
+        let settling = self.until(|book| book.open() == 0);
         let _ = tokio::time::timeout(at_most, settling).await;
-        self.open()
+        self.lock().open()
+    }
+
+    /// Waits until this many requests of the present phase have ended: a share shows only over enough of them.
+    pub async fn until_ended(&self, count: usize) {
+        self.until(|book| book.ended[book.present] >= count).await;
     }
 
     /// Every request in the order they were sent.
@@ -208,12 +213,29 @@ impl Ledger {
         LedgerSummary::of(&book.phases, &book.entries)
     }
 
-    fn open(&self) -> usize {
-        self.lock().entries.iter().filter(|entry| entry.answered_by.is_none() || entry.end == End::UnderWay).count()
+    async fn until(&self, reached: impl Fn(&Book) -> bool) {
+        let mut written = self.shared.written.subscribe();
+        loop {
+            written.borrow_and_update();
+            if reached(&self.lock()) || written.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn ring(&self) {
+        self.shared.written.send_modify(|count| *count += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.shared.book.lock().expect("nothing panics while it holds the ledger")
+    }
+}
+
+impl Book {
+    /// Requests that have not ended or of which it is not known who answered them.
+    fn open(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.answered_by.is_none() || entry.end == End::UnderWay).count()
     }
 }
 

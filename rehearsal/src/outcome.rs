@@ -81,7 +81,8 @@ impl Outcome {
         if let Some(rolled_back) = expect.rolled_back
             && rolled_back != matches!(self.rollback, Some((_, "Succeeded")))
         {
-            let is = self.rollback.as_ref().map_or("there was none".to_owned(), |(id, status)| format!("{id} {status}"));
+            let is =
+                self.rollback.as_ref().map_or("there was none".to_owned(), |(id, status)| format!("{id} {status}"));
             wrong.push(format!("expected a rollback: {}; {is}", if rolled_back { "yes" } else { "no" }));
         }
         let total = &self.ledger.total;

@@ -124,10 +124,12 @@ fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
 fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
     let mut message = error.to_string();
     if !path.exists() {
-        let known: Vec<String> = all_scenarios().iter().filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned())).collect();
+        let known: Vec<String> =
+            all_scenarios().iter().filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned())).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let name = path.display().to_string();
-        message = format!("no scenario and no file is called `{name}`; {}", greenlight::document::one_of(&name, &known));
+        message =
+            format!("no scenario and no file is called `{name}`; {}", greenlight::document::one_of(&name, &known));
     }
     fail(&message, BAD_INPUT)
 }

@@ -78,21 +78,11 @@ impl Rehearsal {
         let prepared = setup::furnish(&world, &loaded, &plan, &here);
         say_what_is_not_as_on_aws(&world, &loaded, &plan);
         let alb = Alb::start(Arc::clone(&world)).await.context("the load balancer cannot start")?;
-        let wire = Wire::start(Arc::clone(&world), machine.endpoint_port)
-            .await
-            .context("the AWS endpoint cannot start")?;
-        let actors = actors(&world, &loaded, machine, wire.url());
-        let mut rehearsal = Self {
-            world,
-            prepared,
-            loaded,
-            ledger: Ledger::new(),
-            traffic: None,
-            actors,
-            wire,
-            alb,
-            postgres,
-        };
+        let wire =
+            Wire::start(Arc::clone(&world), machine.endpoint_port).await.context("the AWS endpoint cannot start")?;
+        let actors = actors(&world, &loaded, machine, &wire.url);
+        let mut rehearsal =
+            Self { world, prepared, loaded, ledger: Ledger::new(), traffic: None, actors, wire, alb, postgres };
         match rehearsal.blue_serves().await {
             Ok(()) => {
                 rehearsal.start_traffic()?;
@@ -107,7 +97,7 @@ impl Rehearsal {
 
     /// Where any AWS client reaches this world.
     pub fn endpoint_url(&self) -> &str {
-        self.wire.url()
+        &self.wire.url
     }
 
     /// Deploys green as the scenario says and waits for the end, that of a rollback too.
@@ -148,7 +138,7 @@ impl Rehearsal {
     pub async fn close(mut self) {
         drop(self.traffic.take());
         self.actors.shutdown().await;
-        self.wire.stop().await;
+        drop(self.wire);
         self.alb.stop().await;
         if let Some(postgres) = self.postgres {
             postgres.stop().await;
@@ -227,7 +217,7 @@ impl Rehearsal {
         self.actors.spawn(follower);
         let traffic = Traffic::start(Arc::clone(&self.world), plan, self.ledger.clone(), self.alb.access_log());
         self.traffic = Some(traffic);
-        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests a second", spec.rate));
+        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests", spec.rate));
         Ok(())
     }
 }

@@ -46,9 +46,7 @@ pub enum Delivery {
 
 /// CodeDeploy waits, and does not know the answer.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the answer {status} could not be delivered after {attempts} attempts: {reason}; deliver it by hand: {command}"
-)]
+#[error("the answer {status} could not be delivered (attempts: {attempts}): {reason}; deliver it by hand: {command}")]
 pub struct DeliveryError {
     /// `Succeeded` or `Failed`.
     pub status: &'static str,

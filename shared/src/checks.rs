@@ -67,3 +67,49 @@ pub fn default_severity(check: &str) -> Severity {
         _ => Severity::Blocking,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::check::Check;
+    use crate::plan::Plan;
+
+    fn all() -> Vec<Box<dyn Check>> {
+        let plan = Plan::defaults();
+        vec![
+            Box::new(TaskDefinitionIsActive),
+            Box::new(ContainerMatchesLoadBalancer),
+            Box::new(ListenersAreWired),
+            Box::new(BlueIsHealthy),
+            Box::new(AlarmsAreQuiet),
+            Box::new(RollbackIsArmed),
+            Box::new(GreenRunsTargetRevision),
+            Box::new(GreenTasksAreSteady),
+            Box::new(GreenTargetsAreHealthy::new()),
+            Box::new(GreenAnswers::from_plan(&plan)),
+            Box::new(RequestsPass::on_test(&plan)),
+            Box::new(ProductionServesGreen::from_plan(&plan)),
+            Box::new(AlarmsStayQuiet::from_plan(&plan)),
+        ]
+    }
+
+    /// `migrations-apply` lives with its hook.
+    #[test]
+    fn every_check_of_the_library_is_in_the_list() {
+        let ids: Vec<&str> = all().iter().map(|check| check.id()).collect();
+        let listed: Vec<&str> = IDS.into_iter().filter(|id| *id != "migrations-apply").collect();
+        assert_eq!(ids, listed);
+    }
+
+    #[test]
+    fn every_check_has_a_page_that_begins_with_its_question() {
+        for check in all() {
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/checks/{}.md", check.id()));
+            let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+            let start = format!("# {}\n\n**{}**\n", check.id(), check.question());
+            assert!(text.starts_with(&start), "{} begins with\n{start}", page.display());
+        }
+    }
+}

@@ -291,3 +291,6 @@ pub fn app_spec(content: &str, sha256: Option<&str>, source: &str) -> Result<App
     }
     AppSpec::parse(content, source).map_err(DiscoveryError::AppSpec)
 }
+
+#[cfg(test)]
+mod tests;

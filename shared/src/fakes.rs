@@ -19,9 +19,11 @@ use crate::ports::{
 };
 use crate::stage::Stage;
 
+mod engine;
 mod samples;
 
-pub use samples::{
+pub use self::engine::{EngineState, FakeEngine, Fault};
+pub use self::samples::{
     BLUE_GROUP, BLUE_TASK_DEFINITION, GREEN_GROUP, GREEN_TASK_DEFINITION, PRODUCTION_LISTENER, TEST_LISTENER, answer,
     deployment, forward, healthy, listener, task, task_definition, task_set,
 };

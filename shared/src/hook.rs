@@ -81,6 +81,12 @@ const OVER: [&str; 3] = ["Succeeded", "Failed", "Stopped"];
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// After this long, an alarm may have moved the traffic.
+const STILL_TRUE: Duration = Duration::from_secs(5);
+
+/// Taken from the reserve: the answer matters more than where the traffic is.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
 /// A rollback is answered with what is known after this long: only its report would be better for more.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -99,7 +105,7 @@ impl Hook {
         );
         let started = Instant::now();
         let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline)).catch_unwind();
-        let judged = timeout_at(deadline.questions_end + Duration::from_secs(1), judged).await;
+        let judged = timeout_at(deadline.questions_end + 2 * LOOK_AGAIN, judged).await;
         let (subject, plan, rows) = match judged {
             Ok(Ok(judged)) => (judged.subject, judged.plan, judged.rows),
             Ok(Err(panic)) => {
@@ -181,7 +187,11 @@ impl Hook {
             }
         };
         let context = CheckContext { stage: self.stage, deployment, deadline, ports };
+        let started = Instant::now();
         rows.extend(ask_all(&checks, &context).await);
+        if started.elapsed() > STILL_TRUE {
+            judged.subject = look_again(&context).await.unwrap_or(judged.subject);
+        }
         judged.with(rows)
     }
 
@@ -224,13 +234,18 @@ impl Hook {
             took: started.elapsed(),
             ..failed(ID, QUESTION, evidence, remedy)
         };
+        let mut before: Option<DiscoveryError> = None;
         loop {
             let asked = timeout_at(deadline.questions_end, AssertUnwindSafe(ask()).catch_unwind()).await;
             let error = match asked {
                 Ok(Ok(Ok(known))) => return Ok(known),
                 Ok(Ok(Err(error))) => error,
                 Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
-                Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
+                Err(_) => {
+                    let last = before.as_ref().map(|error| format!("; before that: {}", chain(error)));
+                    let evidence = format!("AWS did not answer in time{}", last.unwrap_or_default());
+                    return Err(row(Outcome::CannotTell, evidence, before.as_ref().map_or(UNREACHED, |e| e.remedy())));
+                }
             };
             if !error.is_transient() || Instant::now() + pause >= deadline.questions_end {
                 let outcome = match error {
@@ -240,6 +255,7 @@ impl Hook {
                 return Err(row(outcome, chain(&error), error.remedy()));
             }
             info!("asked again in {} ms: {}", pause.as_millis(), chain(&error));
+            before = Some(error);
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -296,6 +312,14 @@ impl Hook {
 const BROKEN: &str = "Report it with this line; the deployment may be started again.";
 const UNREACHED: &str = "Give the function a way to the AWS endpoints, or a longer timeout; then redeploy.";
 const CORRECT: &str = "Correct the plan at the place that is named, then redeploy.";
+
+/// Where the traffic is now, for a report that is written long after the deployment was looked up.
+async fn look_again(context: &CheckContext) -> Option<Subject> {
+    let mut deployment = Deployment::clone(&context.deployment);
+    let asked = AssertUnwindSafe(context.ports.targets.listener(&deployment.production.arn)).catch_unwind();
+    deployment.production = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    Some(Subject::described(&deployment))
+}
 
 /// What is known when the questions are over.
 struct Judged {

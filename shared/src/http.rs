@@ -198,3 +198,6 @@ fn unanswered(error: reqwest::Error) -> ProbeError {
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
+
+#[cfg(test)]
+mod tests;

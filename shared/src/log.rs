@@ -16,6 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::redaction::Redactions;
 use crate::report::{Report, Verdict};
 use crate::settings::Settings;
+use crate::stage::Stage;
 
 /// Field that holds a whole report as JSON; a JSON line takes its fields, a text line leaves it out.
 const REPORT: &str = "report";
@@ -65,15 +66,28 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let level = *event.metadata().level();
+        let ours = is_ours(event.metadata().target());
+        if !ours && level > Level::WARN {
+            return Ok(());
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let level = *event.metadata().level();
+        if !ours && fields.is_the_runtimes_echo() {
+            return Ok(());
+        }
         if self.json {
             writeln!(line, "{}", fields.object(level, event.metadata().target()))
         } else {
             writeln!(line, "{}", fields.text(level))
         }
     }
+}
+
+/// Other crates may write headers and statements into their finer lines: only their warnings are shown.
+fn is_ours(target: &str) -> bool {
+    let name = target.split("::").next().unwrap_or_default();
+    name == "greenlight" || Stage::ALL.iter().any(|stage| stage.hook_name().replace('-', "_") == name)
 }
 
 /// The fields of an event.
@@ -93,6 +107,11 @@ impl Fields {
         object.insert("level".to_owned(), level.as_str().into());
         object.insert("target".to_owned(), target.into());
         Value::Object(object)
+    }
+
+    /// The runtime repeats the handler's error as Rust prints it; it has been logged in words.
+    fn is_the_runtimes_echo(&self) -> bool {
+        self.0.get("message").and_then(Value::as_str).is_some_and(|message| message.starts_with("Diagnostic {"))
     }
 
     /// Fields stand in the message where people need them.
@@ -180,6 +199,12 @@ mod tests {
         let mut object = event().object(Level::ERROR, "greenlight");
         object["timestamp"] = "then".into();
         assert_snapshot!(object, @r#"{"level":"ERROR","message":"STOP …","target":"greenlight","timestamp":"then","verdict":"stop"}"#);
+    }
+
+    #[test]
+    fn only_our_own_lines_are_shown_below_a_warning() {
+        assert!(is_ours("greenlight::hook") && is_ours("before_allow_traffic"));
+        assert!(!is_ours("aws_sigv4::http_request") && !is_ours("sqlx::query"));
     }
 
     #[test]

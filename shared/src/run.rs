@@ -53,6 +53,11 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
         took: started.elapsed(),
         advisory: asked.advisory,
     };
+    let stop = || {
+        if !asked.advisory {
+            stopped.send_replace(true);
+        }
+    };
     let end = context.deadline.questions_end;
     let mut retry = FIRST_RETRY;
     let mut pending: Option<Pending> = None;
@@ -65,14 +70,13 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
                 return row(Outcome::CannotTell, evidence, Some(OUT_OF_TIME.to_owned()));
             }
             Ok(Err(panic)) => {
+                stop();
                 let evidence = format!("the check itself broke: {}", panic_text(panic.as_ref()));
                 return row(Outcome::CannotTell, evidence, Some(BROKEN.to_owned()));
             }
             Ok(Ok(Ok(Answer::Yes { evidence }))) => return row(Outcome::Passed, evidence, None),
             Ok(Ok(Ok(Answer::No { evidence, remedy }))) => {
-                if !asked.advisory {
-                    stopped.send_replace(true);
-                }
+                stop();
                 return row(Outcome::Failed, evidence, Some(remedy));
             }
             Ok(Ok(Ok(Answer::NotYet { evidence, again_in, remedy }))) => {
@@ -82,6 +86,7 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
             Ok(Ok(Err(error))) => {
                 let pending = Pending::unanswered(&error);
                 if !error.transient {
+                    stop();
                     return row(pending.outcome, pending.evidence, Some(pending.remedy));
                 }
                 let wait = retry;
@@ -96,7 +101,7 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
                 return row(next.outcome, evidence, Some(next.remedy));
             }
             Wait::Pointless => {
-                let evidence = format!("{}; not waited for, another check has said no", next.evidence);
+                let evidence = format!("{}; not waited for, another check has stopped the deployment", next.evidence);
                 return row(next.outcome, evidence, Some(next.remedy));
             }
         }
@@ -129,7 +134,7 @@ enum Wait {
     Pointless,
 }
 
-/// Waits, but not longer than is left for one last look, nor once another check has said no.
+/// Waits, but not longer than is left for one last look, nor once another check has stopped the deployment.
 async fn wait_for(wait: Duration, end: Instant, stopped: &watch::Sender<bool>) -> Wait {
     let now = Instant::now();
     let last_look = end.checked_sub(LAST_LOOK).unwrap_or(now);

@@ -84,6 +84,11 @@ impl From<CannotTell> for Halt {
     }
 }
 
+/// `1 step`, `3 steps`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// `1 file is`, `3 files are`.
 pub fn files_are(count: usize) -> String {
     if count == 1 { "1 file is".to_owned() } else { format!("{count} files are") }

@@ -49,7 +49,13 @@ pub(super) async fn run(world: Arc<World>, router: Arc<Router>) {
             };
             cared.insert(key, (care, task));
         }
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!("the care of a target ended by a defect: {error}");
+            }
+        }
         if changed.changed().await.is_err() {
             return;
         }

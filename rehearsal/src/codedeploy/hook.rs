@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::ending::Ending;
 use super::engine::{Course, in_words};
 use crate::world::deployments::EventStatus;
-use crate::world::functions::{Invocation, InvocationStatus};
+use crate::world::functions::InvocationStatus;
 use crate::world::journal::Who;
 
 /// How much real time an hour of silence takes.
@@ -75,40 +75,15 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
     }
 }
 
-/// Writes what the function wrote into the journal.
+/// Writes what the function wrote into the journal; how it ran, Lambda has said already.
 fn report(course: &Course, invocation: &str) {
-    let found = course.world.read(|state| state.invocations.iter().rev().find(|it| it.id == invocation).cloned());
-    let Some(found) = found else { return };
-    let mut text = summary(&found);
-    for line in &found.log {
-        text.push('\n');
-        text.push_str(line);
+    let log = course.world.read(|state| {
+        let found = state.invocations.iter().rev().find(|it| it.id == invocation);
+        found.map(|it| it.log.join("\n")).unwrap_or_default()
+    });
+    if !log.is_empty() {
+        course.world.say(Who::Hook, log);
     }
-    course.world.say(Who::Hook, text);
-}
-
-/// How it ran, as Lambda's own `REPORT` line tells it.
-fn summary(invocation: &Invocation) -> String {
-    let how = match &invocation.status {
-        InvocationStatus::Errored(error) => format!("ended with an error: {error}"),
-        InvocationStatus::TimedOut => "was killed at its timeout".to_owned(),
-        InvocationStatus::OutOfMemory => "was killed at its memory limit".to_owned(),
-        InvocationStatus::Crashed(how) => format!("ended before it answered: {how}"),
-        InvocationStatus::NotInvokable(why) => format!("could not be started: {why}"),
-        InvocationStatus::Queued | InvocationStatus::Running => "still runs".to_owned(),
-        InvocationStatus::Returned(_) => "returned".to_owned(),
-    };
-    let mut text = format!("{} {how}", invocation.function);
-    if let Some(init) = invocation.init {
-        text.push_str(&format!(", cold start {} ms", init.as_millis()));
-    }
-    if let Some(took) = invocation.took {
-        text.push_str(&format!(", ran {} ms", took.as_millis()));
-    }
-    if let Some(bytes) = invocation.peak_memory {
-        text.push_str(&format!(", {} MiB", bytes.div_ceil(1024 * 1024)));
-    }
-    text
 }
 
 /// The answer comes before the function returns; its log belongs before what happens next in the transcript.
@@ -123,33 +98,16 @@ async fn wait_for_its_log(course: &Course, invocation: &str) {
 
 fn invoke(course: &Course, event: &str, function: &str) -> String {
     let now = course.world.now();
-    let (id, execution) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().simple().to_string());
+    let execution = uuid::Uuid::new_v4().simple().to_string();
     let payload = serde_json::json!({ "DeploymentId": course.id, "LifecycleEventHookExecutionId": execution });
     course.world.update(|state| {
-        let called = state.functions.iter().find(|it| it.name == name(function));
-        let retries_left = called.map_or(0, |function| function.max_retries);
         if let Some(deployment) = state.codedeploy.deployment_mut(&course.id)
             && let Some(event) = deployment.events.iter_mut().find(|it| it.name == event)
         {
             event.hook_execution_id = Some(execution.clone());
         }
-        state.invocations.push(Invocation {
-            id: id.clone(),
-            attempt: 1,
-            retries_left,
-            function: name(function).to_owned(),
-            payload: payload.to_string(),
-            status: InvocationStatus::Queued,
-            queued_at: now,
-            ended_at: None,
-            log: Vec::new(),
-            cold: false,
-            init: None,
-            took: None,
-            peak_memory: None,
-        });
-    });
-    id
+        state.invoke(function, payload.to_string(), now)
+    })
 }
 
 /// The name of a function given by name or ARN, without a version.

@@ -15,6 +15,8 @@ pub struct Stores {
     pub objects: BTreeMap<(String, String), Object>,
     /// RDS database instances by identifier.
     pub databases: BTreeMap<String, Database>,
+    /// What clients registered with task definitions beyond what the world runs, by ARN, as they gave it.
+    pub task_definitions: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// An SSM parameter of type `String`.

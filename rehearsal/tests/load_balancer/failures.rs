@@ -6,6 +6,7 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::{Request, Response};
 use rehearsal::alb::Alb;
+use rehearsal::world::services::Colour;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -90,6 +91,34 @@ async fn a_target_that_keeps_silent_is_504_after_the_idle_timeout() {
     let _alb = balancer(&world).await;
     assert_own_answer(&get(port(&world, PRODUCTION), "/").await, 504);
     assert_eq!(sum(&world, "HTTPCode_ELB_504_Count", &[BALANCER]), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_answer_is_460_in_the_access_log() {
+    let world = world();
+    let begun = Arc::new(Notify::new());
+    let told = begun.clone();
+    let blue = Server::start(move |_| {
+        told.notify_one();
+        Box::pin(std::future::pending())
+    })
+    .await;
+    register(&world, BLUE, "blue-1", blue.address);
+    let alb = Alb::start(world.clone()).await.expect("free ports are free");
+    let mut log = alb.access_log().follow();
+    let client = tokio::spawn({
+        let port = port(&world, PRODUCTION);
+        async move {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+            stream.write_all(b"GET /orders HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("it reads");
+            stream.read_u8().await
+        }
+    });
+    begun.notified().await;
+    client.abort();
+    let entry = log.recv().await.expect("the load balancer runs");
+    assert_eq!((entry.status, entry.target_status, entry.task.as_deref()), (460, None, Some("blue-1")));
+    assert_eq!((entry.request.as_str(), entry.colour), ("GET /orders", Some(Colour::Blue)));
 }
 
 #[tokio::test]

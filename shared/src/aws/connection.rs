@@ -10,6 +10,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::settings::{Settings, SettingsError};
 
@@ -45,7 +48,7 @@ pub enum ConnectionError {
         source: std::io::Error,
     },
     /// The roots are none.
-    #[error("the roots for AWS endpoints are not PEM certificates")]
+    #[error("the file that AWS_CA_BUNDLE names does not hold PEM certificates of certificate authorities")]
     Tls,
 }
 
@@ -64,7 +67,7 @@ pub(super) fn config(settings: &Settings) -> Result<SdkConfig, ConnectionError> 
             std::fs::read_to_string(path).map_err(|source| ConnectionError::Roots { path: path.clone(), source })?
         }
     };
-    if !roots.contains("-----BEGIN CERTIFICATE-----") {
+    if settings.aws_roots.is_some() && !are_roots(&roots) {
         return Err(ConnectionError::Tls);
     }
     let trust = TrustStore::empty().with_pem_certificate(roots);
@@ -88,4 +91,24 @@ pub(super) fn config(settings: &Settings) -> Result<SdkConfig, ConnectionError> 
         .retry_config(retries);
     config.set_endpoint_url(settings.endpoint.clone());
     Ok(config.build())
+}
+
+/// The HTTP client would panic over anything else, at the first call.
+fn are_roots(pem: &str) -> bool {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let Ok(certificates) = certificates else { return false };
+    let mut store = RootCertStore::empty();
+    !certificates.is_empty() && certificates.into_iter().all(|certificate| store.add(certificate).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_roots_are_five_roots() {
+        assert!(are_roots(AMAZON_ROOTS));
+        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
+        assert!(!are_roots("") && !are_roots("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+    }
 }

@@ -62,6 +62,7 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
             match context.err().code() {
                 Some(code) if THROTTLED.contains(&code) => Kind::Throttled,
                 Some(code) if DENIED.contains(&code) => Kind::Denied,
+                None if status == 403 => Kind::Denied,
                 _ if status == 429 => Kind::Throttled,
                 _ if status >= 500 => Kind::Broken,
                 _ => Kind::Refused,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::check::CannotTell;
 use crate::deployment::Listener;
-use crate::document::names_a_secret;
+use crate::document::{names_a_secret, without_secrets};
 use crate::report::words::one_line;
 
 /// Characters of a response that evidence quotes.
@@ -49,9 +49,9 @@ pub(super) fn cannot_tell(asked: impl Into<String>, remedy: impl Into<String>) -
     CannotTell { asked: asked.into(), remedy: remedy.into(), transient: false, source: None }
 }
 
-/// The beginning of a text in one line, at most 120 characters.
+/// The beginning of a text in one line, at most 120 characters, without what looks like a secret.
 pub(super) fn shortened(text: &str) -> String {
-    one_line(text, QUOTED)
+    one_line(&without_secrets(text), QUOTED)
 }
 
 /// A response's body as evidence may quote it: short, and without the values of keys that name a secret.
@@ -59,25 +59,18 @@ pub(super) fn quoted(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<serde_json::Value>(body) {
         Ok(mut json) => {
             hide_secrets(&mut json);
-            json.to_string()
+            return format!("\"{}\"", one_line(&json.to_string(), QUOTED));
         }
-        Err(_) => String::from_utf8_lossy(body)
-            .lines()
-            .map(|line| match line.find([':', '=']) {
-                Some(at) if names_a_secret(&line[..at]) => format!("{} …", &line[..=at]),
-                _ => line.to_owned(),
-            })
-            .collect::<Vec<_>>()
-            .join(" "),
+        Err(_) => String::from_utf8_lossy(body).lines().map(without_secrets).collect::<Vec<_>>().join(" "),
     };
-    if text.trim().is_empty() { "an empty body".to_owned() } else { format!("\"{}\"", shortened(&text)) }
+    if text.trim().is_empty() { "an empty body".to_owned() } else { format!("\"{}\"", one_line(&text, QUOTED)) }
 }
 
 fn hide_secrets(json: &mut serde_json::Value) {
     match json {
         serde_json::Value::Object(members) => {
             for (key, member) in members {
-                if names_a_secret(key) && (member.is_string() || member.is_number()) {
+                if names_a_secret(key) && !member.is_null() {
                     *member = "…".into();
                 } else {
                     hide_secrets(member);
@@ -85,6 +78,7 @@ fn hide_secrets(json: &mut serde_json::Value) {
             }
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        serde_json::Value::String(text) => *text = without_secrets(text),
         _ => {}
     }
 }
@@ -104,6 +98,7 @@ mod tests {
         assert_eq!(quoted(b"db:\n  connection\trefused"), "\"db: connection refused\"");
         assert_eq!(quoted(br#"{"user": "a", "password": "hunter2"}"#), r#""{"password":"…","user":"a"}""#);
         assert_eq!(quoted(b"DB_PASSWORD=hunter2\nDB_HOST=db"), "\"DB_PASSWORD= … DB_HOST=db\"");
+        assert_eq!(quoted(br#"{"error": "postgres://a:hunter2@db/x"}"#), r#""{"error":"postgres://…@db/x"}""#);
         assert_eq!(quoted(b""), "an empty body");
         assert_eq!(quoted("ä".repeat(300).as_bytes()).chars().count(), 120 + 3);
         assert_eq!(quoted(b"\x1b[31m\0\xff"), "\" [31m \u{fffd}\"");

@@ -10,37 +10,55 @@ pub fn names_a_secret(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| plain.contains(word))
 }
 
-/// The line as a message may quote it: cut after the first key that names a secret, or at the password of a URL.
-/// `before` is the line above, whose key may be the one this line is the value of.
+/// The line without what nobody must read: cut after the first key that names a secret, and without the login of a URL.
+pub fn without_secrets(line: &str) -> String {
+    let ends = line.char_indices().filter(|(_, letter)| matches!(letter, ':' | '='));
+    let secret = ends.map(|(at, _)| at).find(|at| names_a_secret(key_before(&line[..*at])));
+    match secret {
+        Some(at) => format!("{} …", without_logins(&line[..=at])),
+        None => without_logins(line),
+    }
+}
+
+/// The last word of the text, quotes left out: the key before a `:` or `=`.
+fn key_before(text: &str) -> &str {
+    let text = text.trim_end_matches(['"', '\'', '\\', ' ']);
+    let start = text.rfind(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '_' | '-' | '.'));
+    start.map_or(text, |start| text[start..].trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric()))
+}
+
+/// `postgres://user:password@host` without user and password.
+fn without_logins(text: &str) -> String {
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        clean.push_str(before);
+        let end = after.find(['/', '?', '#', '"', '\'', ' ', ',', ')', '}']).unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(login) => {
+                clean.push('…');
+                &after[login..]
+            }
+            None => after,
+        };
+    }
+    clean.push_str(rest);
+    clean
+}
+
+/// The line as a message may quote it. `before` is the line above, whose key may be the one this line is the value of.
 pub(super) fn quotable(line: &str, before: Option<&str>) -> String {
-    let indent = line.len() - line.trim_start().len();
     if before.is_some_and(|above| above.trim_end().ends_with(':') && names_a_secret(above)) {
+        let indent = line.len() - line.trim_start().len();
         return format!("{}…", &line[..indent]);
     }
-    let mut end = line.len();
-    let mut start = 0;
-    for (at, character) in line.char_indices() {
-        match character {
-            ':' if names_a_secret(&line[start..at]) => {
-                end = at + 1;
-                break;
-            }
-            '{' | ',' | '[' => start = at + 1,
-            _ => {}
-        }
-    }
-    if let Some(url) = line[..end].find("://").map(|at| at + 3)
-        && let Some(at_sign) = line[url..end].find('@')
-        && line[url..url + at_sign].contains(':')
-    {
-        end = url;
-    }
-    if end == line.len() { line.to_owned() } else { format!("{} …", &line[..end]) }
+    without_secrets(line)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{names_a_secret, quotable};
+    use super::{names_a_secret, quotable, without_secrets};
 
     #[test]
     fn keys_that_name_secrets_are_recognised() {
@@ -55,8 +73,24 @@ mod tests {
     #[test]
     fn a_line_is_cut_where_its_secret_begins() {
         assert_eq!(quotable("  headers: { Authorization: Bearer abc }", None), "  headers: { Authorization: …");
-        assert_eq!(quotable("  url: postgres://a:b@c/d", None), "  url: postgres:// …");
+        assert_eq!(quotable("  url: postgres://a:b@c/d", None), "  url: postgres://…@c/d");
         assert_eq!(quotable("    abc", Some("  token:")), "    …");
         assert_eq!(quotable("  host: orders.example.com", None), "  host: orders.example.com");
+    }
+
+    /// What an application answers in its distress is not written for a report.
+    #[test]
+    fn secrets_in_the_middle_of_a_line_are_cut_out() {
+        let cases = [
+            ("bad header authorization: Bearer abc", "bad header authorization: …"),
+            ("{\\\"password\\\": \\\"abc\\\"}", "{\\\"password\\\": …"),
+            ("cannot reach postgres://a:b@db:5432/x, b", "cannot reach postgres://…@db:5432/x, b"),
+            ("postgres://a:p@ss@db/x and http://c:d@e", "postgres://…@db/x and http://…@e"),
+            ("at 12:30 the size was: 3", "at 12:30 the size was: 3"),
+            ("AWS_SECRET_ACCESS_KEY=abc", "AWS_SECRET_ACCESS_KEY= …"),
+        ];
+        for (line, clean) in cases {
+            assert_eq!(without_secrets(line), clean);
+        }
     }
 }

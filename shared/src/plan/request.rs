@@ -15,7 +15,7 @@ const MOST_ATTEMPTS: u32 = 20;
 /// A request and what its response must be like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// What the report calls it; method and path where the plan gives no name.
+    /// What the report calls it: method and path, after the plan's own name where it gives one.
     pub name: String,
     /// `GET`, `POST`, …
     pub method: &'static str,
@@ -156,7 +156,10 @@ impl Reader<'_> {
             variables.push(name.value.clone());
             captures.push((name.value, path));
         }
-        let name = request.name.unwrap_or_else(|| format!("{method} {path}"));
+        let name = match request.name {
+            Some(name) => format!("{name} ({method} {path})"),
+            None => format!("{method} {path}"),
+        };
         Ok(Request { name, method, path, headers, body, expect, captures, attempts })
     }
 

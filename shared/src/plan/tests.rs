@@ -38,13 +38,20 @@ fn a_whole_plan_is_read() {
     assert_eq!(green.mark, Mark::Header("x-version".to_owned()));
     let requests = plan.test_traffic.requests.expect("requests");
     let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
-    assert_eq!(names, ["ready", "place an order", "GET /orders/${order}"]);
+    assert_eq!(names, ["ready (GET /ready)", "place an order (POST /orders)", "GET /orders/${order}"]);
     assert_eq!(requests[1].method, "POST");
     assert_eq!(requests[1].body, Some(RequestBody::Json(serde_json::json!({"sku": "A1", "quantity": 1}))));
     assert_eq!(requests[1].expect.status, Statuses::OneOf(vec![200, 201]));
     assert_eq!(requests[2].attempts, 3);
     assert_eq!(plan.production.bake.map(|bake| bake.to_string()).as_deref(), Some("3m"));
     assert_eq!(plan.checks.get("alarms-are-quiet"), Some(&Severity::Advisory));
+}
+
+/// A Docker label is more easily filled with JSON.
+#[test]
+fn a_plan_may_be_json() {
+    let tree: serde_json::Value = serde_saphyr::from_str(WHOLE).expect("YAML");
+    assert_eq!(Plan::parse(&tree.to_string(), "label"), Plan::parse(WHOLE, "plan.yaml"));
 }
 
 #[test]

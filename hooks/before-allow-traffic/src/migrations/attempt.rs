@@ -12,7 +12,7 @@ use super::files::File;
 use super::ledger::{Applied, Ledger};
 use super::login::Login;
 use super::session::Session;
-use super::{Halt, files_are, indexes, lock};
+use super::{Halt, counted, files_are, indexes, lock};
 
 /// A file is not begun when less than this is left: it would only be undone.
 const LEAST: Duration = Duration::from_secs(3);
@@ -178,7 +178,7 @@ impl Attempt<'_> {
                          applied twice."
                         .to_owned(),
                 transient: true,
-                source: Some(Box::new(error)),
+                source: Some(fault::words(&error).into()),
             }
             .into(),
             Class::Unready => {
@@ -232,7 +232,7 @@ impl Attempt<'_> {
         if let Some(newest) = ahead.last() {
             out.push_str(&format!(
                 "; the database is ahead by {} not in this folder, the newest {}",
-                versions(ahead.len()),
+                counted(ahead.len(), "version"),
                 newest.version
             ));
             let unfinished: Vec<_> =
@@ -261,8 +261,9 @@ async fn resumable(session: &mut Session, ledger: &Ledger, file: &File) -> Resul
         Some(_) if file.without_transaction() => Ok(()),
         Some(progress) => Err(Halt::no(
             format!(
-                "{} was begun without a transaction and stopped after {} steps; now it asks for a transaction",
-                file.name, progress.done
+                "{} was begun without a transaction and stopped after {}; now it asks for a transaction",
+                file.name,
+                counted(progress.done, "step")
             ),
             format!(
                 "Begin {} with \"-- no-transaction\" again, then redeploy: it goes on where it stopped.",
@@ -293,10 +294,6 @@ async fn oldest_transaction(session: &mut Session) -> Option<String> {
 
 fn is_applied(rows: &[Applied], file: &File) -> bool {
     rows.iter().any(|row| row.version == file.version && row.success)
-}
-
-fn versions(count: usize) -> String {
-    if count == 1 { "1 version".to_owned() } else { format!("{count} versions") }
 }
 
 fn hex(checksum: &[u8]) -> String {

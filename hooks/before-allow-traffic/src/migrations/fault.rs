@@ -55,9 +55,13 @@ pub fn position(error: &sqlx::Error) -> Option<usize> {
     }
 }
 
-/// The server's message, SQLSTATE and hint. Its detail is left out: it quotes rows.
+/// The server's message, SQLSTATE and hint. Its detail is left out: it quotes rows. Where the error is not the server's,
+/// its first cause: sqlx's own words repeat it.
 pub fn words(error: &sqlx::Error) -> String {
-    let Some(server) = server(error) else { return error.to_string() };
+    let Some(server) = server(error) else {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        return causes.last().map_or_else(String::new, ToString::to_string);
+    };
     let mut out = format!("{} (SQLSTATE {})", server.message(), server.code());
     if let Some(hint) = server.hint() {
         out.push_str("; hint: ");
@@ -99,7 +103,7 @@ pub fn halt(what: &str, place: &str, error: sqlx::Error) -> Halt {
                      applied twice."
                 .to_owned(),
             transient: true,
-            source: Some(Box::new(error)),
+            source: Some(said.into()),
         }
         .into(),
         Class::Busy | Class::Unready => Halt::not_yet(

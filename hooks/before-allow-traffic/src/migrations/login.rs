@@ -165,8 +165,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
     use greenlight::ports::Secret;
+    use rustls::RootCertStore;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
 
-    use super::{Login, Overrides, Tls};
+    use super::{Login, Overrides, RDS_ROOTS, Tls};
 
     const RDS: &str = r#"{"username":"migrator","password":"hunter2","engine":"postgres",
         "host":"orders.abc.eu-west-1.rds.amazonaws.com","port":5433,"dbname":"orders"}"#;
@@ -215,6 +218,16 @@ mod tests {
         }
         let debug = format!("{:?}", login(RDS).unwrap());
         assert!(!debug.contains("hunter2"), "{debug}");
+    }
+
+    /// sqlx reads them at the handshake and fails on the first bad one: better here.
+    #[test]
+    fn the_roots_of_rds_are_certificates_that_tls_takes() {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(RDS_ROOTS) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        assert_eq!(roots.len(), 81);
     }
 
     #[test]

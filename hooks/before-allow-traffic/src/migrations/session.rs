@@ -173,7 +173,7 @@ fn unreachable(login: &Login, error: sqlx::Error) -> Halt {
             asked: format!("{place}: {}", if code.is_some() { "the connection was refused" } else { "no connection" }),
             remedy: reach(login),
             transient: class == Class::Lost,
-            source: Some(Box::new(error)),
+            source: Some(fault::words(&error).into()),
         }
         .into(),
     }

@@ -14,7 +14,7 @@ use super::kind::Kind;
 use super::ledger::{Ledger, Progress};
 use super::session::Session;
 use super::statements::{Statement, statements};
-use super::{Halt, fault};
+use super::{Halt, counted, fault};
 
 /// One statement, or everything from `BEGIN` to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,15 +100,13 @@ pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Re
 }
 
 fn changed(file: &File, done: usize, of: usize) -> Halt {
+    let done = counted(done, "step");
     Halt::no(
         format!(
-            "{} was changed within the {done} steps that an earlier run has already done (it has {of} now); nothing more was done",
+            "{} was changed where an earlier run has already done {done} (it has {of} now); nothing more was done",
             file.name
         ),
-        format!(
-            "Put the first {done} statements of {} back as they were and correct only what follows; then redeploy.",
-            file.name
-        ),
+        format!("Put the first {done} of {} back as before and correct only what follows; then redeploy.", file.name),
     )
 }
 

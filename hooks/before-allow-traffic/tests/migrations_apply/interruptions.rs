@@ -6,6 +6,10 @@ use greenlight::check::{Answer, Check};
 
 use crate::world::{Gate, World, chain, run, until};
 
+/// Our own connections.
+const GREENLIGHT: &str =
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'greenlight%'";
+
 /// As a restart of the server would.
 const END_GREENLIGHT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
      WHERE datname = current_database() AND application_name LIKE 'greenlight%'";
@@ -132,14 +136,31 @@ async fn a_run_killed_while_it_builds_an_index_builds_it_anew() {
     let running = tokio::spawn(async move { check.ask(&context).await });
     until(async || (world.rows("SELECT 1 FROM pg_stat_progress_create_index").await == ["1"]).then_some(())).await;
     running.abort();
-    let still =
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'greenlight%'";
-    until(async || world.rows(still).await.is_empty().then_some(())).await;
+    until(async || world.rows(GREENLIGHT).await.is_empty().then_some(())).await;
     let invalid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_total')";
     assert_eq!(world.rows(invalid).await, ["false"]);
     run(&mut report, "COMMIT").await;
     world.yes().await;
     assert_eq!(world.rows(invalid).await, ["true"]);
+}
+
+/// A killed function's last statement may still come to its end: then it is not to be done again.
+#[tokio::test]
+async fn a_step_that_the_server_ended_without_us_is_done() {
+    for step in ["CREATE INDEX CONCURRENTLY fresh ON orders (total);", "DROP INDEX CONCURRENTLY stale;"] {
+        let world = World::with(&[("1_a.sql", &format!("-- no-transaction\n{step}"))]).await;
+        world.run("CREATE TABLE orders (total int); CREATE INDEX stale ON orders (total)").await;
+        let mut report = world.connect().await;
+        run(&mut report, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM orders").await;
+        let (check, context) = (world.check(), world.context.clone());
+        let running = tokio::spawn(async move { check.ask(&context).await });
+        let waits = format!("{GREENLIGHT} AND wait_event_type = 'Lock'");
+        until(async || (!world.rows(&waits).await.is_empty()).then_some(())).await;
+        running.abort();
+        run(&mut report, "COMMIT").await;
+        world.yes().await;
+        assert_eq!(world.rows("SELECT success FROM _sqlx_migrations").await, ["true"], "{step}");
+    }
 }
 
 /// A build that broke leaves an invalid index, which `IF NOT EXISTS` takes for the real one.

@@ -42,14 +42,14 @@ async fn steps_that_are_done_must_not_be_rewritten() {
     world.write("1_a.sql", "-- no-transaction\nCREATE TABLE a (x bigint);\nINSERT INTO a VALUES (2);");
     let (evidence, remedy) = world.no().await;
     assert!(
-        evidence.starts_with("1_a.sql was changed within the 1 steps that an earlier run has already done"),
+        evidence.starts_with("1_a.sql was changed where an earlier run has already done 1 step (it has 2 now)"),
         "{evidence}"
     );
-    assert!(remedy.starts_with("Put the first 1 statements of 1_a.sql back"), "{remedy}");
+    assert!(remedy.starts_with("Put the first 1 step of 1_a.sql back"), "{remedy}");
 
     world.write("1_a.sql", "CREATE TABLE c ();");
     let (evidence, _) = world.no().await;
-    assert!(evidence.starts_with("1_a.sql was begun without a transaction and stopped after 1 steps"), "{evidence}");
+    assert!(evidence.starts_with("1_a.sql was begun without a transaction and stopped after 1 step;"), "{evidence}");
 }
 
 #[tokio::test]

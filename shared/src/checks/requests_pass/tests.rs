@@ -82,7 +82,7 @@ async fn a_captured_value_is_used_by_the_next_request() {
     fakes.reply("/orders/7", [Ok(answer(200, r#"{"id": 7, "sku": "A1"}"#))]);
     assert_snapshot!(row(&fakes, ORDER).await, @"
     PASSED
-      2 requests passed on HTTP :9001: place an order 201 in 3 ms, GET /orders/${order} 200 in 3 ms
+      2 requests passed on HTTP :9001: place an order (POST /orders) 201 in 3 ms, GET /orders/${order} 200 in 3 ms
     ");
     let state = fakes.state();
     let sent = state.requests[0].body.as_deref().map(String::from_utf8_lossy);
@@ -95,8 +95,8 @@ async fn fails_when_there_is_nothing_to_capture() {
     fakes.reply("/orders", [Ok(answer(201, r#"{"order": 7}"#))]);
     assert_snapshot!(row(&fakes, ORDER).await, @r#"
     FAILED
-      place an order answered 201 without a value at $.id to keep as order: "{"order":7}"
-      do: Correct the path of order in the plan, or the answer of place an order.
+      place an order (POST /orders) answered 201 without a value at $.id to keep as order: "{"order":7}"
+      do: Correct the path of order in the plan, or the answer of place an order (POST /orders).
     "#);
 }
 

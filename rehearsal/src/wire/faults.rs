@@ -1,0 +1,152 @@
+//! Faults strike before the answer: counted down, by caller and operation.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::context::Input;
+use super::refusal::Refusal;
+use super::request::Protocol;
+use crate::world::faults::{Fault, FaultKind};
+use crate::world::{ACCOUNT, REGION, World};
+
+/// What a fault does to a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    Refuse(FaultKind),
+    Delay(Duration),
+    Hang,
+    Reset,
+    Garbage,
+    Empty,
+}
+
+/// The call that was struck.
+pub(crate) struct Struck<'a> {
+    pub(crate) caller: Option<&'a str>,
+    pub(crate) service: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) input: &'a Input,
+}
+
+/// The first fault for this call, counted down. A fault names `Operation`, or `service:Operation`.
+pub(crate) fn strike(world: &World, caller: Option<&str>, service: &str, operation: &str) -> Option<Strike> {
+    let matches = |fault: &Fault| {
+        let named = fault.operation == operation
+            || fault.operation.split_once(':').is_some_and(|(its, name)| its == service && name == operation);
+        named && fault.times != Some(0) && (fault.caller.is_none() || fault.caller.as_deref() == caller)
+    };
+    // Most calls are struck by nothing: they must not wake everybody who waits for a change.
+    world.read(|state| state.faults.iter().any(matches)).then_some(())?;
+    let kind = world.update(|state| {
+        let place = state.faults.iter().position(matches)?;
+        let fault = &mut state.faults[place];
+        let kind = fault.kind.clone();
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+            if *times == 0 {
+                state.faults.remove(place);
+            }
+        }
+        Some(kind)
+    })?;
+    Some(match kind {
+        FaultKind::Reset => Strike::Reset,
+        FaultKind::Hang => Strike::Hang,
+        FaultKind::Delay(delay) => Strike::Delay(delay),
+        FaultKind::Garbage => Strike::Garbage,
+        FaultKind::Empty => Strike::Empty,
+        kind => Strike::Refuse(kind),
+    })
+}
+
+/// The error of a fault that answers with one, as the protocol's services word it.
+pub(crate) fn refusal(world: &World, kind: &FaultKind, protocol: Protocol, struck: &Struck<'_>) -> Refusal {
+    let modern = matches!(protocol, Protocol::Json { .. } | Protocol::Cbor | Protocol::RestJson);
+    let either = |new: &'static str, old: &'static str| if modern { new } else { old };
+    let client_status = if modern { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
+    match kind {
+        FaultKind::AccessDenied => Refusal::new(either("AccessDeniedException", "AccessDenied"), denied(world, struck))
+            .with_status(client_status),
+        FaultKind::ExpiredToken => Refusal::new(
+            either("ExpiredTokenException", "ExpiredToken"),
+            "The security token included in the request is expired",
+        )
+        .with_status(client_status),
+        FaultKind::Throttled if protocol == Protocol::RestXml => {
+            Refusal::new("SlowDown", "Please reduce your request rate.").with_status(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        FaultKind::Throttled => Refusal::new(either("ThrottlingException", "Throttling"), "Rate exceeded"),
+        FaultKind::Unavailable => {
+            Refusal::new("ServiceUnavailable", "The service is unavailable. Please try again shortly.")
+                .with_status(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        _ => Refusal::new("InternalFailure", "The request processing has failed because of an unknown error")
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// In IAM's words.
+fn denied(world: &World, struck: &Struck<'_>) -> String {
+    let action = format!("{}:{}", struck.service, struck.operation);
+    format!(
+        "User: {} is not authorized to perform: {action} on resource: {} because no identity-based policy allows the \
+         {action} action",
+        principal(struck.caller),
+        resource(world, struck)
+    )
+}
+
+/// Who calls, as IAM and STS name it.
+pub(crate) fn principal(caller: Option<&str>) -> String {
+    match caller {
+        Some(function) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{function}-role/{function}"),
+        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
+    }
+}
+
+/// The deployment group for CodeDeploy's operations on a deployment, else everything.
+fn resource(world: &World, struck: &Struck<'_>) -> String {
+    let text = |name: &str| struck.input.get(name).and_then(Input::as_str);
+    let group = match (struck.service, text("deploymentId"), text("applicationName"), text("deploymentGroupName")) {
+        ("codedeploy", Some(id), _, _) => {
+            world.read(|state| state.codedeploy.deployment(id).map(|it| (it.application.clone(), it.group.clone())))
+        }
+        ("codedeploy", None, Some(application), Some(group)) => Some((application.to_owned(), group.to_owned())),
+        _ => None,
+    };
+    group.map_or_else(
+        || "*".to_owned(),
+        |(application, group)| format!("arn:aws:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:{application}/{group}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    fn world_with(caller: Option<&str>, operation: &str, kind: FaultKind, times: Option<u32>) -> World {
+        let world = World::new(Clock::new());
+        let fault = Fault { caller: caller.map(str::to_owned), operation: operation.to_owned(), kind, times };
+        world.update(|state| state.faults.push(fault));
+        world
+    }
+
+    #[tokio::test]
+    async fn a_fault_strikes_as_often_as_it_says_and_is_gone() {
+        let world = world_with(None, "GetDeployment", FaultKind::Throttled, Some(2));
+        let hits = || strike(&world, Some("hook"), "codedeploy", "GetDeployment").is_some();
+        assert_eq!([hits(), hits(), hits()], [true, true, false]);
+        assert!(world.read(|state| state.faults.is_empty()));
+    }
+
+    #[tokio::test]
+    async fn a_fault_for_one_caller_leaves_others_alone() {
+        let world = world_with(Some("hook"), "codedeploy:GetDeployment", FaultKind::Reset, None);
+        assert_eq!(strike(&world, None, "codedeploy", "GetDeployment"), None);
+        assert_eq!(strike(&world, Some("other"), "codedeploy", "GetDeployment"), None);
+        assert_eq!(strike(&world, Some("hook"), "codedeploy", "ListDeployments"), None);
+        assert_eq!(strike(&world, Some("hook"), "codedeploy", "GetDeployment"), Some(Strike::Reset));
+    }
+}

@@ -1,0 +1,104 @@
+import unittest
+
+from botocore.exceptions import ClientError
+
+import wire
+from wire import client, code
+
+
+class Parameters(unittest.TestCase):
+    def setUp(self):
+        self.ssm = client("ssm")
+
+    def refused(self, operation, **arguments):
+        with self.assertRaises(ClientError) as error:
+            getattr(self.ssm, operation)(**arguments)
+        return code(error)
+
+    def test_a_parameter_is_read_by_name_arn_and_version(self):
+        name = "/greenlight/orders/production"
+        plain = self.ssm.get_parameter(Name=name)["Parameter"]
+        self.assertEqual((plain["Value"], plain["Version"]), ("version: 1", 3))
+        self.assertEqual(self.ssm.get_parameter(Name=plain["ARN"])["Parameter"]["Name"], name)
+        self.assertEqual(self.ssm.get_parameter(Name=f"{name}:3")["Parameter"]["Selector"], ":3")
+        self.assertEqual(self.refused("get_parameter", Name=f"{name}:2"), "ParameterVersionNotFound")
+        self.assertEqual(self.refused("get_parameter", Name="/gone"), "ParameterNotFound")
+
+    def test_a_parameter_is_written_and_overwritten_only_on_demand(self):
+        self.assertEqual(self.ssm.put_parameter(Name="/new", Value="1", Type="String")["Version"], 1)
+        again = self.refused("put_parameter", Name="/new", Value="2", Type="String")
+        self.assertEqual(again, "ParameterAlreadyExists")
+        self.assertEqual(self.ssm.put_parameter(Name="/new", Value="2", Overwrite=True)["Version"], 2)
+        both = self.ssm.get_parameters(Names=["/new", "/gone"])
+        self.assertEqual([it["Value"] for it in both["Parameters"]], ["2"])
+        self.assertEqual(both["InvalidParameters"], ["/gone"])
+
+
+class Secrets(unittest.TestCase):
+    def test_a_secret_is_read_by_name_and_arn(self):
+        secrets = client("secretsmanager")
+        described = secrets.describe_secret(SecretId="orders/migrator")
+        value = secrets.get_secret_value(SecretId=described["ARN"])
+        self.assertEqual((value["Name"], value["SecretString"]), ("orders/migrator", '{"password":"pw"}'))
+        self.assertEqual(described["VersionIdsToStages"], {value["VersionId"]: ["AWSCURRENT"]})
+        self.assertEqual(value["ARN"][-7], "-")
+        for arguments in [{"SecretId": "gone"}, {"SecretId": "orders/migrator", "VersionStage": "AWSPREVIOUS"}]:
+            with self.assertRaises(secrets.exceptions.ResourceNotFoundException):
+                secrets.get_secret_value(**arguments)
+
+
+class Databases(unittest.TestCase):
+    def setUp(self):
+        self.rds = client("rds")
+
+    def test_instances(self):
+        one = self.rds.describe_db_instances(DBInstanceIdentifier="orders-1")["DBInstances"][0]
+        self.assertEqual((one["DBInstanceStatus"], one["Endpoint"]["Port"]), ("available", 5432))
+        every = self.rds.describe_db_instances()["DBInstances"]
+        self.assertEqual([it["DBInstanceIdentifier"] for it in every], ["orders-1", "orders-2", "reports"])
+        members = self.rds.describe_db_instances(Filters=[{"Name": "db-cluster-id", "Values": ["orders"]}])
+        self.assertEqual(len(members["DBInstances"]), 2)
+        with self.assertRaises(self.rds.exceptions.DBInstanceNotFoundFault):
+            self.rds.describe_db_instances(DBInstanceIdentifier="gone")
+
+    def test_clusters(self):
+        cluster = self.rds.describe_db_clusters(DBClusterIdentifier="orders")["DBClusters"][0]
+        self.assertEqual((cluster["Status"], cluster["Port"]), ("available", 5432))
+        self.assertEqual([it["IsClusterWriter"] for it in cluster["DBClusterMembers"]], [True, False])
+        with self.assertRaises(self.rds.exceptions.DBClusterNotFoundFault):
+            self.rds.describe_db_clusters(DBClusterIdentifier="gone")
+
+    def test_pages(self):
+        pages = client("rds", paged=True).get_paginator("describe_db_instances").paginate()
+        self.assertEqual([len(page["DBInstances"]) for page in pages], [2, 1])
+
+
+class Objects(unittest.TestCase):
+    def setUp(self):
+        self.s3 = client("s3")
+
+    def test_an_object_comes_back_as_it_was_put(self):
+        body = b"version: 0.0\r\n" * 1000
+        put = self.s3.put_object(Bucket="specs", Key="a folder/app+spec é.yaml", Body=body)
+        got = self.s3.get_object(Bucket="specs", Key="a folder/app+spec é.yaml")
+        self.assertEqual((got["Body"].read(), got["ETag"]), (body, put["ETag"]))
+        head = self.s3.head_object(Bucket="specs", Key="orders/41/appspec.yaml")
+        self.assertGreater(head["ContentLength"], 100)
+
+    def test_what_is_not_there_is_told_apart(self):
+        with self.assertRaises(self.s3.exceptions.NoSuchKey):
+            self.s3.get_object(Bucket="specs", Key="gone")
+        with self.assertRaises(self.s3.exceptions.NoSuchBucket):
+            self.s3.get_object(Bucket="gone", Key="gone")
+        with self.assertRaises(ClientError) as error:
+            self.s3.head_object(Bucket="specs", Key="gone")
+        self.assertEqual(code(error), "404")
+
+
+class Identity(unittest.TestCase):
+    def test_a_person_and_a_hook_are_told_apart(self):
+        person = client("sts").get_caller_identity()
+        self.assertEqual(person["Arn"], "arn:aws:iam::123456789012:user/rehearsal")
+        hook = client("sts", key=wire.HOOK).get_caller_identity()
+        self.assertIn(":assumed-role/", hook["Arn"])
+        self.assertTrue(hook["UserId"].endswith(":CodeDeployHook_before-install"))

@@ -1,0 +1,144 @@
+//! CodeDeploy in memory: what is deployed, and every answer it was given.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use super::Fakes;
+use crate::answer::{Answers, PutError};
+use crate::check::CannotTell;
+use crate::deployment::{Deployment, DeploymentId, Rollback};
+use crate::discovery::{Deployments, DiscoveryError, Record, Revision, Settings};
+use crate::event::Event;
+use crate::hook::Outside;
+use crate::plan_source::Parameters;
+use crate::report::Verdict;
+
+/// CodeDeploy, its deployment and its answers. Clones share one state.
+#[derive(Clone)]
+pub struct FakeEngine {
+    state: Arc<Mutex<EngineState>>,
+}
+
+/// What the engine knows now.
+pub struct EngineState {
+    /// The only deployment there is.
+    pub deployment: Deployment,
+    /// What discovery does instead, in order.
+    pub faults: VecDeque<Fault>,
+    /// What delivery does instead, in order.
+    pub answer_faults: VecDeque<PutError>,
+    /// Every answer that was taken.
+    pub answers: Vec<(Event, Verdict)>,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What can happen instead of an answer of AWS.
+pub enum Fault {
+    /// The call fails; the flag says whether asking again may help.
+    Fail(bool),
+    /// The call never returns.
+    Hang,
+    /// The code that asks panics.
+    Panic,
+}
+
+impl FakeEngine {
+    /// CodeDeploy in the middle of this deployment.
+    pub fn of(deployment: Deployment) -> Self {
+        let state = EngineState {
+            deployment,
+            faults: VecDeque::new(),
+            answer_faults: VecDeque::new(),
+            answers: Vec::new(),
+            parameters: BTreeMap::new(),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The state, to look at or to change.
+    pub fn state(&self) -> MutexGuard<'_, EngineState> {
+        self.state.lock().expect("no test panics while it holds the state")
+    }
+
+    /// This engine and this world around a hook.
+    pub fn outside(&self, world: &Fakes) -> Outside {
+        let engine = Arc::new(self.clone());
+        let world = world.clone();
+        Outside {
+            deployments: engine.clone(),
+            parameters: engine.clone(),
+            answers: engine,
+            ports: Arc::new(move |_| world.ports()),
+        }
+    }
+
+    async fn stumble(&self) -> Result<(), CannotTell> {
+        let fault = self.state().faults.pop_front();
+        match fault {
+            None => Ok(()),
+            Some(Fault::Fail(transient)) => Err(CannotTell {
+                asked: "codedeploy:GetDeployment of d-3QX9ZK2LE".to_owned(),
+                remedy: "Allow codedeploy:GetDeployment in the function's role, then redeploy.".to_owned(),
+                transient,
+                source: Some("AccessDeniedException".into()),
+            }),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Panic) => panic!("the answer was not understood"),
+        }
+    }
+}
+
+#[async_trait]
+impl Deployments for FakeEngine {
+    async fn record(&self, id: &DeploymentId) -> Result<Record, DiscoveryError> {
+        self.stumble().await?;
+        let known = self.state().deployment.clone();
+        let undoes = match &known.rollback {
+            Some(Rollback::Automatic { of }) => of.clone(),
+            _ => None,
+        };
+        Ok(Record {
+            id: id.clone(),
+            application: known.application,
+            group: known.group,
+            config: known.config,
+            creator: known.creator,
+            status: known.status,
+            platform: "ECS".to_owned(),
+            undoes,
+            override_alarms: None,
+            settings: Settings::default(),
+            revision: Revision::Other("in memory".to_owned()),
+            target_ids: Vec::new(),
+        })
+    }
+
+    async fn describe(&self, _: Record) -> Result<Deployment, DiscoveryError> {
+        self.stumble().await?;
+        Ok(self.state().deployment.clone())
+    }
+}
+
+#[async_trait]
+impl Parameters for FakeEngine {
+    async fn parameter(&self, name: &str) -> Result<Option<String>, CannotTell> {
+        Ok(self.state().parameters.get(name).cloned())
+    }
+}
+
+#[async_trait]
+impl Answers for FakeEngine {
+    async fn put(&self, event: &Event, verdict: Verdict) -> Result<(), PutError> {
+        let mut state = self.state();
+        match state.answer_faults.pop_front() {
+            Some(fault) => Err(fault),
+            None => {
+                state.answers.push((event.clone(), verdict));
+                Ok(())
+            }
+        }
+    }
+}
