@@ -80,7 +80,7 @@ impl Rehearsal {
         let alb = Alb::start(Arc::clone(&world)).await.context("the load balancer cannot start")?;
         let wire =
             Wire::start(Arc::clone(&world), machine.endpoint_port).await.context("the AWS endpoint cannot start")?;
-        let actors = actors(&world, &loaded, machine, &wire.url);
+        let actors = actors(&world, &loaded, machine, wire.url());
         let mut rehearsal =
             Self { world, prepared, loaded, ledger: Ledger::new(), traffic: None, actors, wire, alb, postgres };
         match rehearsal.blue_serves().await {
@@ -97,7 +97,7 @@ impl Rehearsal {
 
     /// Where any AWS client reaches this world.
     pub fn endpoint_url(&self) -> &str {
-        &self.wire.url
+        self.wire.url()
     }
 
     /// Deploys green as the scenario says and waits for the end, that of a rollback too.

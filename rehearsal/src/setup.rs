@@ -31,7 +31,7 @@ const CONTAINER_PORT: u16 = 8080;
 const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Memory of a hook's function in MiB, as in template.yaml.
 const HOOK_MEMORY: u32 = 128;
-/// Bucket for AppSpecs and plans that are kept in S3.
+/// Bucket for AppSpec files that are kept in S3.
 const BUCKET: &str = "greenlight-rehearsal";
 
 /// What the scenario does not say because it is a matter of this machine.
@@ -228,7 +228,13 @@ impl Furnisher<'_> {
         }
         environment.extend(spec.environment);
         let command = match spec.command {
-            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), format!("exec {command}")],
+            // A function knows no working folder of ours: its command is meant relative to the scenario.
+            Some(command) => vec![
+                "sh".to_owned(),
+                "-c".to_owned(),
+                format!("cd \"$0\" && exec {command}"),
+                self.loaded.folder.display().to_string(),
+            ],
             None => vec![self.here.binaries.join(stage.hook_name()).display().to_string()],
         };
         Function {
