@@ -2,6 +2,7 @@
 
 SCENARIO ?=
 ALL ?=
+PROFILE ?= release
 
 .PHONY: help rehearse serve test check fmt clippy doc licences bench clean
 
@@ -31,8 +32,8 @@ doc:
 licences:
 	@scripts/licences
 
-bench: ## Measures the hooks beside a bare runtime and Python, against the budgets
-	@scripts/bench
+bench: ## Measures the hooks beside a bare runtime and Python [PROFILE=dev]
+	@PROFILE=$(PROFILE) scripts/bench
 
 clean: ## Removes everything that the other targets made
 	cargo clean

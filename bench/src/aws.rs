@@ -1,7 +1,8 @@
 //! AWS as a hook under measurement sees it: HTTPS endpoints in front of a world that answers.
 //!
-//! An answer is asked of the world once and played back from then on, so that the hook is measured and not the world.
-//! The hook's own answer, `PutLifecycleEventHookExecutionStatus`, stays here: one standing world serves every run.
+//! An answer is asked of the world once and played back from then on, so that the hook is measured and not the world,
+//! until the world moves on. The hook's own answer, `PutLifecycleEventHookExecutionStatus`, stays here: a world that stands
+//! still serves every run.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -88,6 +89,11 @@ impl Aws {
     /// Begins a run: from now on calls go to this world and take at least this long.
     pub(crate) fn begin(&self, world: Option<&str>, delay: Duration) {
         *self.state.run() = Run { world: world.map(str::to_owned), delay, calls: Vec::new() };
+    }
+
+    /// Forgets the world's answers: it has moved on.
+    pub(crate) fn forget(&self) {
+        self.state.tape().clear();
     }
 
     /// Waits until the hook's own answer has been answered, and returns every call of the run, oldest first.

@@ -3,6 +3,7 @@
 //! What a call needs is read off the wire: a word of its request that the event did not have and an earlier answer did.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -11,9 +12,30 @@ use crate::aws::{ANSWER, Call};
 /// Shorter words (`80`, `ECS`, `4`) turn up everywhere and prove nothing.
 const SHORTEST_WORD: usize = 4;
 
+/// A hook that has no call open for this long waits on purpose: between two polls, or while it watches production.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// When the hook waited on purpose, and for how long.
+pub(crate) fn waits(calls: &[Call]) -> Vec<(Instant, Duration)> {
+    let mut calls: Vec<&Call> = calls.iter().collect();
+    calls.sort_by_key(|call| call.arrived);
+    let mut waits = Vec::new();
+    let mut quiet_since: Option<Instant> = None;
+    for call in calls {
+        if let Some(since) = quiet_since
+            && call.arrived.saturating_duration_since(since) >= WAIT
+        {
+            waits.push((since, call.arrived - since));
+        }
+        quiet_since = quiet_since.max(Some(call.answered));
+    }
+    waits
+}
+
 /// The operations of the longest chain, first to last. The hook's own answer needs everything before it.
 pub(crate) fn longest(event: &Value, calls: &[Call]) -> Vec<String> {
     let known = words(event.to_string().as_bytes());
+    let waits = waits(calls);
     let mut calls: Vec<&Call> = calls.iter().collect();
     calls.sort_by_key(|call| call.arrived);
     let answers: Vec<HashSet<String>> = calls.iter().map(|call| words(&call.response)).collect();
@@ -23,8 +45,9 @@ pub(crate) fn longest(event: &Value, calls: &[Call]) -> Vec<String> {
         let needed = if call.operation == ANSWER {
             before().max_by_key(|&j| chains[j].len())
         } else {
-            // The same question again is a poll: it cannot be asked before its predecessor was answered.
-            let poll = before().filter(|&j| is_same(calls[j], call)).max_by_key(|&j| chains[j].len());
+            // The same question again, after a wait, is a poll; without one it is a question too many.
+            let waited = |j: usize| waits.iter().any(|(since, _)| calls[j].answered <= *since && *since < call.arrived);
+            let poll = before().filter(|&j| is_same(calls[j], call) && waited(j)).max_by_key(|&j| chains[j].len());
             values(call)
                 .iter()
                 .filter(|word| !known.contains(*word))
@@ -95,8 +118,6 @@ fn words(bytes: &[u8]) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use bytes::Bytes;
     use serde_json::json;
 
@@ -152,10 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn asking_the_same_again_is_a_poll_and_each_waits_for_the_one_before() {
+    fn asking_the_same_again_after_a_wait_is_a_poll_and_comes_after_the_one_before() {
         let t = Instant::now();
         let ask = json!({ "TargetGroupArn": "green" });
-        let calls = [0, 50, 100].map(|at| call(t, "DescribeTargetHealth", (at, at + 50), &ask, &json!({})));
+        let calls = [0, 500, 1000].map(|at| call(t, "DescribeTargetHealth", (at, at + 50), &ask, &json!({})));
         assert_eq!(longest(&event(), &calls).len(), 3);
+        assert_eq!(waits(&calls).iter().map(|(_, wait)| *wait).sum::<Duration>(), Duration::from_millis(900));
+    }
+
+    #[test]
+    fn asking_the_same_again_at_once_is_a_question_too_many() {
+        let t = Instant::now();
+        let ask = json!({ "taskDefinition": "orders:2" });
+        let calls = [0, 50].map(|at| call(t, "DescribeTaskDefinition", (at, at + 50), &ask, &json!({})));
+        assert_eq!(longest(&event(), &calls).len(), 1);
+        assert!(waits(&calls).is_empty());
     }
 }

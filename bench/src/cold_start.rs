@@ -1,17 +1,17 @@
 //! One cold start: a fresh process, from its start to the end of its first event.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::aws::{ANSWER, Aws, Call};
+use crate::chain;
 use crate::runtime_api::{RuntimeApi, TIMEOUT};
+use crate::world::Standing;
 
 /// A function to be measured.
 #[derive(Clone, Debug)]
@@ -24,29 +24,16 @@ pub(crate) struct Program {
     pub(crate) answers: bool,
 }
 
-/// A world that stands still at the lifecycle event of one hook.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Standing {
-    /// `after-install`, …
-    pub(crate) hook: String,
-    /// Where the world answers AWS calls: `http://127.0.0.1:4566`.
-    pub(crate) endpoint: String,
-    /// What CodeDeploy would invoke the hook with.
-    pub(crate) event: Value,
-    /// What the hook's environment has besides Lambda's own variables.
-    #[serde(default)]
-    pub(crate) environment: BTreeMap<String, String>,
-}
-
 /// What one cold start took.
 #[derive(Debug)]
 pub(crate) struct Sample {
     /// Process start to first `next`.
     pub(crate) init: Duration,
-    /// Process start until the answer was delivered; for the bare runtime, until it was done with its event.
+    /// What the hook waited on purpose, between polls or while it watched.
+    pub(crate) waited: Duration,
+    /// Process start until the answer was delivered, without such waits; for the bare runtime, until it was done with its event.
     pub(crate) answer: Option<Duration>,
-    /// From the event until the answer was answered.
+    /// From the event until the answer was answered, without such waits.
     pub(crate) event: Option<Duration>,
     /// Peak resident set in KiB.
     pub(crate) peak: u64,
@@ -85,7 +72,14 @@ impl Bench<'_> {
             asked = api.asked() => asked?,
             status = process.wait() => bail!("it ended before it asked for an event: {}", status?),
         };
-        let mut sample = Sample { init: asked - started, answer: None, event: None, peak: 0, calls: Vec::new() };
+        let mut sample = Sample {
+            init: asked - started,
+            waited: Duration::ZERO,
+            answer: None,
+            event: None,
+            peak: 0,
+            calls: Vec::new(),
+        };
         if standing.is_some() {
             let done = tokio::select! {
                 done = api.done() => done?,
@@ -94,8 +88,10 @@ impl Bench<'_> {
             if program.answers {
                 sample.calls = self.aws.until_answered().await;
                 let answer = yes(&sample.calls)?;
-                sample.answer = Some(answer.arrived - started);
-                sample.event = Some(answer.answered - asked);
+                let (arrived, answered) = (answer.arrived, answer.answered);
+                sample.waited = chain::waits(&sample.calls).iter().map(|(_, wait)| *wait).sum();
+                sample.answer = Some(arrived - started - sample.waited);
+                sample.event = Some(answered - asked - sample.waited);
             } else {
                 sample.answer = Some(done - started);
             }

@@ -11,6 +11,7 @@ pub(crate) struct Figures {
     pub(crate) name: String,
     pub(crate) init: Vec<Duration>,
     pub(crate) answer: Vec<Duration>,
+    pub(crate) waited: Vec<Duration>,
     pub(crate) peaks: Vec<u64>,
     /// Bytes of the binary and of its archive.
     pub(crate) size: Option<(u64, u64)>,
@@ -34,6 +35,7 @@ impl Figures {
     pub(crate) fn add(&mut self, sample: &Sample) {
         self.init.push(sample.init);
         self.answer.extend(sample.answer);
+        self.waited.extend(sample.answer.map(|_| sample.waited));
         self.peaks.push(sample.peak);
     }
 }
@@ -48,16 +50,17 @@ pub(crate) fn median<T: Copy + Ord>(values: &[T]) -> Option<T> {
 /// The table of medians.
 pub(crate) fn table(all: &[&Figures]) -> String {
     let mut text = format!(
-        "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}\n",
-        "", "to first next", "to the answer", "peak RSS", "binary", "zip"
+        "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}\n",
+        "", "to first next", "to the answer", "and waits", "peak RSS", "binary", "zip"
     );
     for figures in all {
         let _ = writeln!(
             text,
-            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}",
+            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}",
             figures.name,
             milliseconds(median(&figures.init)),
             milliseconds(median(&figures.answer)),
+            milliseconds(median(&figures.waited)),
             median(&figures.peaks).map_or_else(dash, |kib| format!("{:.1} MiB", ratio(kib, 1024))),
             figures.size.map_or_else(dash, |(binary, _)| megabytes(binary)),
             figures.size.map_or_else(dash, |(_, archive)| megabytes(archive)),
@@ -167,6 +170,7 @@ mod tests {
             name: name.to_owned(),
             init: vec![Duration::from_millis(init)],
             answer: answer.map(Duration::from_millis).into_iter().collect(),
+            waited: Vec::new(),
             peaks: vec![peak],
             size: Some((archive * 2, archive)),
         }

@@ -8,6 +8,7 @@ mod chain;
 mod cold_start;
 mod figures;
 mod runtime_api;
+mod world;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,9 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::aws::Aws;
-use crate::cold_start::{Bench, Program, Standing};
+use crate::cold_start::{Bench, Program};
 use crate::figures::{Delayed, Figures};
+use crate::world::{Standing, World};
 
 const HOOKS: [&str; 5] =
     ["before-install", "after-install", "after-allow-test-traffic", "before-allow-traffic", "after-allow-traffic"];
@@ -36,10 +38,9 @@ struct Arguments {
     /// The Python that has awslambdaric and boto3.
     #[arg(long)]
     python: PathBuf,
-    /// A JSON list of worlds that stand still at a hook's lifecycle event: hook, endpoint, event, environment. Without
-    /// one, only what needs no AWS is measured.
+    /// The rehearsal, whose world the hooks are measured against. Without one, only what needs no AWS is measured.
     #[arg(long)]
-    standings: Option<PathBuf>,
+    rehearse: Option<PathBuf>,
     /// Cold starts of each program.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -61,59 +62,68 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<String> {
-    let standings: Vec<Standing> = match &arguments.standings {
-        None => Vec::new(),
-        Some(path) => serde_json::from_slice(&std::fs::read(path).with_context(|| path.display().to_string())?)
-            .with_context(|| format!("{} is no list of worlds", path.display()))?,
-    };
-    if let Some(unknown) = standings.iter().find(|standing| !HOOKS.contains(&standing.hook.as_str())) {
-        bail!("there is no hook {}; the hooks are {}", unknown.hook, HOOKS.join(", "));
-    }
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let aws = Aws::start(folder.path()).await?;
     let bench = Bench { aws: &aws, folder: folder.path() };
-    measure(&bench, arguments, &standings).await
+    let python = std::path::absolute(&arguments.python).context("the path of Python")?;
+    let mut world = match &arguments.rehearse {
+        Some(rehearse) => Some(World::start(rehearse, &python, &HOOKS, folder.path()).await?),
+        None => None,
+    };
+    let text = measure(&bench, arguments, &python, world.as_mut()).await;
+    if let Some(world) = world {
+        if text.is_err() {
+            world.interrupt()?;
+        }
+        world.end().await?;
+    }
+    text
 }
 
-async fn measure(bench: &Bench<'_>, arguments: &Arguments, standings: &[Standing]) -> Result<String> {
-    let standing = |hook: &str| standings.iter().find(|standing| standing.hook == hook);
+async fn measure(
+    bench: &Bench<'_>,
+    arguments: &Arguments,
+    python: &Path,
+    mut world: Option<&mut World>,
+) -> Result<String> {
     let binaries = std::path::absolute(&arguments.binaries).context("the folder of the binaries")?;
-    let hooks = HOOKS.map(|hook| binary(&binaries, hook, true));
     let bare = binary(&binaries, "bare", false);
-    let python = python(&arguments.python)?;
-
+    let twin = in_python(python);
     let mut of_bare = Figures::new("bare lambda_runtime");
-    let mut of_python = Figures::new("after-install in Python");
+    let mut of_twin = Figures::new(&twin.name);
     let mut of_hooks = HOOKS.map(Figures::new);
-    // One more round than counted: the first fills the disk's cache and the tape of the world's answers.
-    for round in 0..=arguments.rounds {
-        let sample = bench.measure(&bare, standings.first(), Duration::ZERO).await?;
-        if round > 0 {
-            of_bare.add(&sample);
+    let mut delayed = Vec::new();
+    for figures in &mut of_hooks {
+        let hook = binary(&binaries, &figures.name, true);
+        let parked = match &mut world {
+            Some(world) => Some(world.next().await?),
+            None => None,
+        };
+        bench.aws.forget();
+        let standing = parked.as_ref().map(|parked| &parked.standing);
+        if let Some(standing) = standing.filter(|standing| standing.hook != hook.name) {
+            bail!("it is the turn of {}, and the deployment stands at {}", hook.name, standing.hook);
         }
-        for (hook, figures) in hooks.iter().zip(&mut of_hooks) {
-            let sample = bench.measure(hook, standing(&hook.name), Duration::ZERO).await?;
+        // One more round than counted: the first fills the disk's cache and the tape of the world's answers.
+        for round in 0..=arguments.rounds {
+            let mut samples = vec![(bench.measure(&bare, standing, Duration::ZERO).await?, &mut of_bare)];
+            samples.push((bench.measure(&hook, standing, Duration::ZERO).await?, &mut *figures));
+            if hook.name == TWIN {
+                samples.push((bench.measure(&twin, standing, Duration::ZERO).await?, &mut of_twin));
+            }
             if round > 0 {
-                figures.add(&sample);
+                samples.into_iter().for_each(|(sample, figures)| figures.add(&sample));
             }
         }
-        let sample = bench.measure(&python, standing(TWIN), Duration::ZERO).await?;
-        if round > 0 {
-            of_python.add(&sample);
+        if let Some(parked) = parked {
+            delayed.push(delay(bench, &hook, &parked.standing, arguments.delayed_rounds).await?);
+            parked.let_go().await?;
         }
+        figures.size = Some(size(&hook.command, python, bench.folder)?);
     }
-    let mut delayed = Vec::new();
-    for hook in &hooks {
-        if let Some(standing) = standing(&hook.name) {
-            delayed.push(delay(bench, hook, standing, arguments.delayed_rounds).await?);
-        }
-    }
-    of_bare.size = Some(size(&bare.command, &arguments.python, bench.folder)?);
-    for (hook, figures) in hooks.iter().zip(&mut of_hooks) {
-        figures.size = Some(size(&hook.command, &arguments.python, bench.folder)?);
-    }
+    of_bare.size = Some(size(&bare.command, python, bench.folder)?);
 
-    let all: Vec<&Figures> = [&of_bare].into_iter().chain(&of_hooks).chain([&of_python]).collect();
+    let all: Vec<&Figures> = [&of_bare].into_iter().chain(&of_hooks).chain([&of_twin]).collect();
     let mut text =
         format!("Cold starts, medians of {} interleaved rounds\n\n{}\n", arguments.rounds, figures::table(&all));
     if !delayed.is_empty() {
@@ -121,7 +131,7 @@ async fn measure(bench: &Bench<'_>, arguments: &Arguments, standings: &[Standing
         text.extend(delayed.iter().map(Delayed::line));
         text.push('\n');
     }
-    text += &format!("Budgets\n\n{}", figures::budgets(&of_bare, &of_hooks, &of_python, TWIN, &delayed));
+    text += &format!("Budgets\n\n{}", figures::budgets(&of_bare, &of_hooks, &of_twin, TWIN, &delayed));
     Ok(text)
 }
 
@@ -147,15 +157,14 @@ fn binary(folder: &Path, name: &str, answers: bool) -> Program {
 }
 
 /// The same hook in Python, run as Lambda runs it.
-fn python(python: &Path) -> Result<Program> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
-    Ok(Program {
+fn in_python(python: &Path) -> Program {
+    Program {
         name: format!("{TWIN} in Python"),
-        command: std::path::absolute(python).context("the path of Python")?,
+        command: python.to_owned(),
         arguments: ["-m", "awslambdaric", "after_install.handler"].map(str::to_owned).to_vec(),
-        folder,
+        folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("python"),
         answers: true,
-    })
+    }
 }
 
 /// Bytes of a binary, and of the archive that Lambda would be given.
