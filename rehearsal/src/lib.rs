@@ -3,12 +3,23 @@
 //! The real hook binaries run as child processes behind a Lambda Runtime API; the AWS calls they make are answered on
 //! loopback in the real wire protocols; behind them is one [`world`]. In reading order:
 
+pub mod alb;
 pub mod clock;
+pub mod cloudwatch;
 pub mod codedeploy;
 pub mod ecs;
 pub mod lambda;
+pub mod ledger;
+pub mod outcome;
 pub mod postgres;
 pub mod process;
 pub mod reaper;
+pub mod rehearsal;
+pub mod scenario;
+pub mod served_plan;
+pub mod setup;
 pub mod tasks;
+pub mod traffic;
+pub mod transcript;
+pub mod wire;
 pub mod world;

@@ -1,9 +1,94 @@
-//! `rehearse`.
+//! `rehearse`: plays a whole deployment on this machine.
 
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 use rehearsal::reaper;
 
-fn main() {
-    if std::env::args().nth(1).as_deref() == Some(reaper::SUBCOMMAND) {
-        reaper::main();
+mod check;
+mod play;
+
+/// A whole ECS blue/green deployment on this machine, with the real hooks.
+#[derive(Parser)]
+#[command(name = "rehearse", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Plays scenarios and holds them against what they expect
+    Run(play::Run),
+    /// Keeps a scenario's world running for any AWS client, until Ctrl-C
+    Serve(play::Serve),
+    /// Reads plans, AppSpecs and scenarios, and says what is wrong with them
+    Check {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Lists the scenarios
+    List,
+    /// Clears up after a rehearsal that was killed; started by the rehearsal itself
+    #[command(hide = true)]
+    Reaper,
+}
+
+/// Bad input, as against a rehearsal that did not go as expected.
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    match Arguments::parse().verb {
+        Verb::Reaper => {
+            reaper::main();
+            ExitCode::SUCCESS
+        }
+        Verb::Check { files } => check::files(&files),
+        Verb::List => list(),
+        Verb::Run(run) => in_runtime(run.go()),
+        Verb::Serve(serve) => in_runtime(serve.go()),
     }
+}
+
+fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => fail(&format!("the runtime cannot start: {error}"), 1),
+    }
+}
+
+/// The folder of the scenarios that come with greenlight.
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+/// Every scenario that comes with greenlight, by name.
+fn all_scenarios() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(scenarios()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+    files.sort();
+    files
+}
+
+fn list() -> ExitCode {
+    for path in all_scenarios() {
+        match rehearsal::scenario::load(&path) {
+            Ok(loaded) => say(&format!("{:<32} {}", loaded.name, loaded.scenario.story)),
+            Err(error) => return fail(&error.to_string(), BAD_INPUT),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is asked for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "errors of a command line tool")]
+fn fail(message: &str, code: u8) -> ExitCode {
+    eprintln!("rehearse: {message}");
+    ExitCode::from(code)
 }

@@ -15,7 +15,9 @@ mod expectation;
 mod service;
 mod trouble;
 
-pub use deployment::{AlarmSpec, AlarmTarget, DeploymentSpec, RollbackOn, Shift, SwitchesSpec};
+pub use deployment::{
+    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, USUAL_CONFIG,
+};
 pub use expectation::Expectation;
 pub use service::{ServiceSpec, Version};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use greenlight::checks::DEFAULT_BAKE;
 use greenlight::plan::Plan;
 use greenlight::units::Span;
 use serde_json::{Map, Value};
@@ -31,7 +32,7 @@ impl ServedPlan {
             Some(Value::Object(tree)) => tree,
             _ => Map::from_iter([("version".to_owned(), Value::from(1))]),
         };
-        let bake = plan.bake();
+        let bake = plan.production.bake.unwrap_or(DEFAULT_BAKE).duration();
         let shortened = bake > BAKE_TAKES;
         if shortened {
             let production = tree.entry("production").or_insert_with(|| Value::Object(Map::new()));

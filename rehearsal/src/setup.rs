@@ -9,7 +9,7 @@ use greenlight::stage::Stage;
 use jiff::Timestamp;
 
 use crate::codedeploy::api::{self, NewRevision};
-use crate::scenario::{AlarmSpec, AlarmTarget, Loaded, PREDEFINED, ServiceSpec, Version};
+use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version};
 use crate::served_plan::ServedPlan;
 use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
 use crate::world::deployments::{
@@ -102,16 +102,16 @@ struct Furnisher<'a> {
 impl Furnisher<'_> {
     fn furnish(&self, state: &mut State) -> Prepared {
         let name = self.service.name.clone();
-        let balancer = LoadBalancer {
-            name: name.clone(),
-            id: hex(16),
-            dns_name: "127.0.0.1".to_owned(),
-            created_at: self.now,
-        };
+        let balancer =
+            LoadBalancer { name: name.clone(), id: hex(16), dns_name: "127.0.0.1".to_owned(), created_at: self.now };
         let groups = [self.target_group(&balancer, 1), self.target_group(&balancer, 2)];
         let production = listener(&balancer, ListenerRole::Production, &groups[0].arn);
-        let test =
-            self.loaded.scenario.deployment.test_listener.then(|| listener(&balancer, ListenerRole::Test, &groups[0].arn));
+        let test = self
+            .loaded
+            .scenario
+            .deployment
+            .test_listener
+            .then(|| listener(&balancer, ListenerRole::Test, &groups[0].arn));
         state.alarms = self.alarms(&balancer, &groups);
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
         let green = self.task_definition(2, &self.loaded.scenario.green);
@@ -239,7 +239,7 @@ impl Furnisher<'_> {
             memory_mib: spec.memory.unwrap_or(HOOK_MEMORY),
             pace: if stage == Stage::AfterAllowTraffic { self.plan.pace } else { 1.0 },
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
-            ..Function::default()
+            max_retries: 0,
         }
     }
 
@@ -293,8 +293,7 @@ impl Furnisher<'_> {
         let deployment = &self.loaded.scenario.deployment;
         let (config, routing) = deployment.config();
         let predefined = PREDEFINED.iter().map(|(name, routing)| (name.to_string(), *routing));
-        state.codedeploy.configs =
-            predefined.map(|(name, routing)| DeploymentConfig { name, routing }).collect();
+        state.codedeploy.configs = predefined.map(|(name, routing)| DeploymentConfig { name, routing }).collect();
         if state.codedeploy.config(&config).is_none() {
             state.codedeploy.configs.push(DeploymentConfig { name: config.clone(), routing });
         }
@@ -320,7 +319,7 @@ impl Furnisher<'_> {
     /// The AppSpec of one version.
     fn revision(&self, state: &mut State, task_definition: &str, colour: &str) -> NewRevision {
         let content = self.app_spec(task_definition);
-        if self.loaded.scenario.deployment.app_spec == crate::scenario::AppSpecPlace::Inline {
+        if self.loaded.scenario.deployment.app_spec == AppSpecPlace::Inline {
             return NewRevision::Inline { content, sha256: None };
         }
         let key = format!("{}/{colour}/appspec.yaml", self.service.name);
@@ -330,9 +329,8 @@ impl Furnisher<'_> {
     }
 
     fn app_spec(&self, task_definition: &str) -> String {
-        let left_out = |stage: &Stage| {
-            self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.none)
-        };
+        let left_out =
+            |stage: &Stage| self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.none);
         let mut hooks = String::new();
         for stage in Stage::ALL.iter().filter(|stage| !left_out(stage)) {
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
@@ -349,8 +347,22 @@ impl Furnisher<'_> {
     fn alarms(&self, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Vec<Alarm> {
         let usual = || {
             vec![
-                usual_alarm(&self.service.name, "unhealthy-hosts", "UnHealthyHostCount", "Maximum", 1.0, AlarmTarget::Green),
-                usual_alarm(&self.service.name, "5xx", "HTTPCode_Target_5XX_Count", "Sum", 5.0, AlarmTarget::LoadBalancer),
+                usual_alarm(
+                    &self.service.name,
+                    "unhealthy-hosts",
+                    "UnHealthyHostCount",
+                    "Maximum",
+                    1.0,
+                    AlarmTarget::Green,
+                ),
+                usual_alarm(
+                    &self.service.name,
+                    "5xx",
+                    "HTTPCode_Target_5XX_Count",
+                    "Sum",
+                    5.0,
+                    AlarmTarget::LoadBalancer,
+                ),
             ]
         };
         let specs = self.loaded.scenario.alarms.clone().unwrap_or_else(usual);
@@ -378,8 +390,12 @@ impl Furnisher<'_> {
             comparison: Comparison::AtLeast,
             missing: if spec.fires_already { MissingData::Ignore } else { MissingData::NotBreaching },
             state: if spec.fires_already { AlarmState::Alarm } else { AlarmState::Ok },
-            reason: if spec.fires_already { "It fired before the deployment" } else { "Unchecked: Initial alarm creation" }
-                .to_owned(),
+            reason: if spec.fires_already {
+                "It fired before the deployment"
+            } else {
+                "Unchecked: Initial alarm creation"
+            }
+            .to_owned(),
             since: self.now,
         }
     }

@@ -4,6 +4,7 @@
 //! [`CannotTell`]: crate::check::CannotTell
 
 mod alarms;
+mod answer;
 mod codedeploy;
 mod connection;
 mod discovery;

@@ -20,12 +20,29 @@ pub mod deadline;
 pub mod plan;
 pub mod ports;
 
+pub mod redaction;
 pub mod report;
+pub mod run;
+
+pub mod answer;
+pub mod hook;
+pub mod log;
 
 pub mod settings;
 
 #[cfg(feature = "lambda")]
 pub mod aws;
+#[cfg(feature = "lambda")]
+pub mod http;
+#[cfg(feature = "lambda")]
+pub mod serve;
 
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
+
+pub use self::check::Check;
+pub use self::hook::PlanError;
+pub use self::plan::Plan;
+#[cfg(feature = "lambda")]
+pub use self::serve::{ServeError, serve};
+pub use self::stage::Stage;

@@ -13,7 +13,7 @@ use serde_saphyr::Location;
 pub use self::expect::{Expect, Statuses};
 pub use self::json_path::JsonPath;
 pub use self::request::{Request, RequestBody};
-pub use self::template::{Template, VARIABLES, Values};
+pub use self::template::{Template, VARIABLES, Values, plain_text};
 use crate::checks;
 use crate::document::{self, DocumentError, Mapping, Spanned, one_of};
 use crate::units::Span;

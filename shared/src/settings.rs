@@ -56,6 +56,7 @@ impl fmt::Display for SettingsError {
 
 impl Settings {
     /// Reads the process's environment. An empty variable counts as absent.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn from_environment() -> Self {
         Self::from_variables(|name| env::var(name).ok())
     }

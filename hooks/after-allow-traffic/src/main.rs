@@ -1,3 +1,18 @@
-//! A hook.
+//! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
 
-fn main() {}
+use greenlight::checks::{AlarmsStayQuiet, ProductionServesGreen, RequestsPass};
+use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), ServeError> {
+    greenlight::serve(Stage::AfterAllowTraffic, checks).await
+}
+
+/// In the order in which they are reported.
+fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![
+        Box::new(ProductionServesGreen::from_plan(plan)),
+        Box::new(RequestsPass::on_production(plan)),
+        Box::new(AlarmsStayQuiet::from_plan(plan)),
+    ])
+}

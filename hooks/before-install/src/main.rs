@@ -1,3 +1,24 @@
-//! A hook.
+//! `BeforeInstall`: the last look before anything is started: blue is well, and green has a way to come and to go back.
 
-fn main() {}
+use greenlight::checks::{
+    AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, ListenersAreWired, RollbackIsArmed,
+    TaskDefinitionIsActive,
+};
+use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), ServeError> {
+    greenlight::serve(Stage::BeforeInstall, checks).await
+}
+
+/// In the order in which they are reported.
+fn checks(_plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![
+        Box::new(TaskDefinitionIsActive),
+        Box::new(ContainerMatchesLoadBalancer),
+        Box::new(ListenersAreWired),
+        Box::new(BlueIsHealthy),
+        Box::new(AlarmsAreQuiet),
+        Box::new(RollbackIsArmed),
+    ])
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::api;
 use super::engine::{Course, in_words};
 use super::hook::silence_message;
@@ -127,7 +129,8 @@ pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<()
     };
     let (error, status) = (ending.error(), ending.status());
     course.say(format!("deployment {} {}: {}", course.id, status.name(), error.message));
-    let wants_rollback = course.world.update(|state| {
+    // One change of the world: nobody sees the end without the rollback that follows from it.
+    let rolls_back = course.world.update(|state| {
         let Some(deployment) = state.codedeploy.deployment_mut(&course.id) else { return false };
         for event in &mut deployment.events {
             match event.status {
@@ -146,45 +149,43 @@ pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<()
         deployment.error = Some(error.clone());
         let armed = deployment.auto_rollback_override.as_ref().unwrap_or(&group.auto_rollback);
         let is_forward = deployment.rolls_back.is_none();
-        is_forward && armed.as_ref().is_some_and(|events| events.contains(&ending.rollback_event()))
+        let rolls_back = is_forward && armed.as_ref().is_some_and(|events| events.contains(&ending.rollback_event()));
+        if rolls_back {
+            begin_rollback(state, &course.id, now);
+        }
+        rolls_back
     });
-    if wants_rollback {
-        begin_rollback(course);
-    } else {
+    if !rolls_back {
         nothing_moves_back(course, group, &ending);
     }
 }
 
 /// A rollback is a new deployment with an id of its own.
 /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployments-rollback-and-redeploy.html>
-fn begin_rollback(course: &Course) {
-    let now = course.world.now();
-    course.world.update(|state| {
-        let Some(failed) = state.codedeploy.deployment(&course.id).cloned() else { return };
-        let location = failed.previous_revision.clone().unwrap_or_else(|| failed.revision.clone());
-        let Some(revision) = state.codedeploy.revision(&failed.application, &location).cloned() else { return };
-        let id = api::new_id();
-        if let Some(failed) = state.codedeploy.deployment_mut(&course.id) {
-            failed.rolled_back_by = Some(id.clone());
-        }
-        state.codedeploy.deployments.push(Deployment {
-            id,
-            events: api::events(&revision),
-            revision: location,
-            creator: Creator::CodeDeployRollback,
-            status: DeploymentStatus::Created,
-            description: Some(format!("Rollback of deployment {}", failed.id)),
-            created_at: now,
-            started_at: None,
-            completed_at: None,
-            error: None,
-            rolls_back: Some(failed.id.clone()),
-            rolled_back_by: None,
-            green_percent: failed.green_percent,
-            termination_wait_started: false,
-            stop_requested: false,
-            ..failed
-        });
+fn begin_rollback(state: &mut State, id: &str, now: Timestamp) {
+    let Some(failed) = state.codedeploy.deployment(id).cloned() else { return };
+    let location = failed.previous_revision.clone().unwrap_or_else(|| failed.revision.clone());
+    let Some(revision) = state.codedeploy.revision(&failed.application, &location).cloned() else { return };
+    let rollback = api::new_id();
+    if let Some(failed) = state.codedeploy.deployment_mut(id) {
+        failed.rolled_back_by = Some(rollback.clone());
+    }
+    state.codedeploy.deployments.push(Deployment {
+        id: rollback,
+        events: api::events(&revision),
+        revision: location,
+        creator: Creator::CodeDeployRollback,
+        status: DeploymentStatus::Created,
+        description: Some(format!("Rollback of deployment {id}")),
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        error: None,
+        rolls_back: Some(failed.id.clone()),
+        rolled_back_by: None,
+        termination_wait_started: false,
+        stop_requested: false,
+        ..failed
     });
 }
 

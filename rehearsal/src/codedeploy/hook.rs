@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use super::ending::Ending;
 use super::engine::{Course, in_words};
 use crate::world::deployments::EventStatus;
-use crate::world::functions::InvocationStatus;
+use crate::world::functions::{Invocation, InvocationStatus};
+use crate::world::journal::Who;
 
 /// How much real time an hour of silence takes.
 const SILENCE_TAKES: Duration = Duration::from_millis(1500);
@@ -43,6 +44,7 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         if let InvocationStatus::NotInvokable(reason) = status {
             return Ending::HookNotInvokable { event: event.to_owned(), reason };
         }
+        report(course, &invocation);
         // An answer may be on its way while the function returns; only real silence is skipped.
         tokio::time::sleep(Duration::from_millis(50)).await;
         course.say(format!("{event}: {} has ended without an answer; CodeDeploy waits", name(&function)));
@@ -63,6 +65,7 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         }
     };
     wait_for_its_log(course, &invocation).await;
+    report(course, &invocation);
     if status == EventStatus::Succeeded {
         course.say(format!("{event}: Succeeded"));
         Ok(())
@@ -70,6 +73,42 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         course.say(format!("{event}: Failed"));
         Err(Ending::HookFailed { event: event.to_owned(), function: name(&function).to_owned() })
     }
+}
+
+/// Writes what the function wrote into the journal.
+fn report(course: &Course, invocation: &str) {
+    let found = course.world.read(|state| state.invocations.iter().rev().find(|it| it.id == invocation).cloned());
+    let Some(found) = found else { return };
+    let mut text = summary(&found);
+    for line in &found.log {
+        text.push('\n');
+        text.push_str(line);
+    }
+    course.world.say(Who::Hook, text);
+}
+
+/// How it ran, as Lambda's own `REPORT` line tells it.
+fn summary(invocation: &Invocation) -> String {
+    let how = match &invocation.status {
+        InvocationStatus::Errored(error) => format!("ended with an error: {error}"),
+        InvocationStatus::TimedOut => "was killed at its timeout".to_owned(),
+        InvocationStatus::OutOfMemory => "was killed at its memory limit".to_owned(),
+        InvocationStatus::Crashed(how) => format!("ended before it answered: {how}"),
+        InvocationStatus::NotInvokable(why) => format!("could not be started: {why}"),
+        InvocationStatus::Queued | InvocationStatus::Running => "still runs".to_owned(),
+        InvocationStatus::Returned(_) => "returned".to_owned(),
+    };
+    let mut text = format!("{} {how}", invocation.function);
+    if let Some(init) = invocation.init {
+        text.push_str(&format!(", cold start {} ms", init.as_millis()));
+    }
+    if let Some(took) = invocation.took {
+        text.push_str(&format!(", ran {} ms", took.as_millis()));
+    }
+    if let Some(bytes) = invocation.peak_memory {
+        text.push_str(&format!(", {} MiB", bytes.div_ceil(1024 * 1024)));
+    }
+    text
 }
 
 /// The answer comes before the function returns; its log belongs before what happens next in the transcript.

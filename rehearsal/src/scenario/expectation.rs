@@ -39,7 +39,6 @@ pub struct Expectation {
 
 /// How a deployment can end.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are CodeDeploy's")]
 pub enum ExpectedStatus {
     Succeeded,
     Failed,
@@ -60,7 +59,6 @@ impl ExpectedStatus {
 /// Blue or green.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum ExpectedColour {
     Blue,
     Green,

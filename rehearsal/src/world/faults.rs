@@ -39,3 +39,21 @@ pub enum FaultKind {
     /// 200 with an empty result.
     Empty,
 }
+
+impl FaultKind {
+    /// In words.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access denied",
+            Self::Throttled => "throttled",
+            Self::ServerError => "an internal failure",
+            Self::Unavailable => "service unavailable",
+            Self::ExpiredToken => "an expired token",
+            Self::Reset => "a reset connection",
+            Self::Hang => "no answer",
+            Self::Delay(_) => "a late answer",
+            Self::Garbage => "garbage",
+            Self::Empty => "an empty answer",
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::services::Colour;
 use super::{ACCOUNT, REGION, State};
 
 /// An application load balancer.
@@ -132,9 +133,10 @@ pub struct Target {
     pub health: Health,
     /// Since when.
     pub since: Timestamp,
-    /// Good answers in a row (positive) or bad ones (negative).
+    /// Good answers in a row (positive) or bad ones (negative), as of the last change of its health: every check would
+    /// wake the whole world.
     pub streak: i32,
-    /// Requests under way.
+    /// Requests under way, as of the last change of its health and, while it drains, of every change.
     pub in_flight: u32,
 }
 
@@ -209,11 +211,37 @@ impl Health {
     }
 }
 
+impl HealthCheck {
+    /// Whether the matcher takes this code for a good one.
+    pub fn accepts(&self, code: u16) -> bool {
+        self.matcher.split(',').any(|part| {
+            let part = part.trim();
+            match part.split_once('-') {
+                Some((from, to)) => match (from.trim().parse::<u16>(), to.trim().parse::<u16>()) {
+                    (Ok(from), Ok(to)) => (from..=to).contains(&code),
+                    _ => false,
+                },
+                None => part.parse() == Ok(code),
+            }
+        })
+    }
+}
+
 impl LoadBalancer {
     /// ARN.
     pub fn arn(&self) -> String {
         format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/{}/{}", self.name, self.id)
     }
+}
+
+/// The value of CloudWatch's `LoadBalancer` dimension, `app/name/id`, for the ARN of a load balancer.
+pub fn load_balancer_dimension(arn: &str) -> &str {
+    arn.split_once(":loadbalancer/").map_or(arn, |(_, name)| name)
+}
+
+/// The value of CloudWatch's `TargetGroup` dimension, `targetgroup/name/id`, for the ARN of a target group.
+pub fn target_group_dimension(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
 }
 
 impl State {
@@ -240,6 +268,24 @@ impl State {
     /// As [`State::listener`], to change it.
     pub fn listener_mut(&mut self, arn: &str) -> Option<&mut Listener> {
         self.listeners.iter_mut().find(|listener| listener.arn == arn)
+    }
+
+    /// The target of this task in this group, to change it.
+    pub fn target_mut(&mut self, target_group: &str, task: &str) -> Option<&mut Target> {
+        self.target_group_mut(target_group)?.targets.iter_mut().find(|target| target.task == task)
+    }
+
+    /// A target's name for people: `127.0.0.1:34567 (green task 1a2b3c4d)`.
+    pub fn target_name(&self, target: &Target) -> String {
+        let colour = self.colour_of_task(&target.task).map(|colour| format!("{colour} ")).unwrap_or_default();
+        let task = target.task.get(..8).unwrap_or(&target.task);
+        format!("{}:{} ({colour}task {task})", target.address, target.port)
+    }
+
+    /// The colour of the task set that a task belongs to.
+    pub fn colour_of_task(&self, task: &str) -> Option<Colour> {
+        let task = self.tasks.iter().find(|it| it.id == task)?;
+        Some(self.task_set(&task.task_set)?.colour)
     }
 
     /// Whether any rule of any listener names this target group, whatever its weight: then its targets are checked.

@@ -87,7 +87,8 @@ pub struct TaskSet {
 }
 
 /// Blue serves when a deployment starts, green is the newcomer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Colour {
     /// What serves.
     Blue,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::deployment::Deployment;
 
@@ -26,7 +27,7 @@ enum Part {
 
 /// What the variables stand for.
 #[derive(Clone, Debug, Default)]
-pub struct Values(BTreeMap<String, String>);
+pub struct Values(BTreeMap<String, Value>);
 
 impl Values {
     /// The variables every plan has, for this deployment.
@@ -41,11 +42,11 @@ impl Values {
             ("service", &deployment.service.name),
             ("cluster", &deployment.service.cluster),
         ];
-        Self(values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
     }
 
     /// From now on this variable stands for this value.
-    pub fn set(&mut self, name: &str, value: String) {
+    pub fn set(&mut self, name: &str, value: Value) {
         self.0.insert(name.to_owned(), value);
     }
 }
@@ -94,18 +95,54 @@ impl Template {
     /// The text with every variable replaced. Names are checked when the plan is read, so none is unknown here; one
     /// whose capture has not happened stays as it is written.
     pub fn fill(&self, values: &Values) -> String {
+        self.fill_with(values, str::to_owned)
+    }
+
+    /// As [`Self::fill`], for a path: what a variable stands for can neither add a segment nor a query.
+    pub fn fill_path(&self, values: &Values) -> String {
+        self.fill_with(values, percent_encoded)
+    }
+
+    /// As [`Self::fill`], for JSON: a text that is nothing but a variable keeps the variable's type.
+    pub fn fill_json(&self, values: &Values) -> Value {
+        match self.parts.as_slice() {
+            [Part::Variable(name)] if values.0.contains_key(name) => values.0[name].clone(),
+            _ => Value::from(self.fill(values)),
+        }
+    }
+
+    fn fill_with(&self, values: &Values, form: impl Fn(&str) -> String) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Variable(name) => match values.0.get(name) {
-                    Some(value) => text.push_str(value),
+                    Some(value) => text.push_str(&form(&plain_text(value))),
                     None => text.push_str(&format!("${{{name}}}")),
                 },
             }
         }
         text
     }
+}
+
+/// A JSON value as a text of a request has it: without the quotes of a JSON text.
+pub fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
 }
 
 /// As it is written in the plan.
@@ -129,10 +166,28 @@ mod tests {
     #[test]
     fn variables_are_replaced() {
         let mut values = Values::default();
-        values.set("order", "7".to_owned());
+        values.set("order", 7.into());
         let template = Template::parse("/orders/${order}/lines?of=${order}").expect("a template");
         assert_eq!(template.fill(&values), "/orders/7/lines?of=7");
         assert_eq!(template.variables().collect::<Vec<_>>(), ["order", "order"]);
+    }
+
+    /// An id comes from the application that is being judged.
+    #[test]
+    fn a_value_cannot_lead_a_path_elsewhere() {
+        let mut values = Values::default();
+        values.set("order", "../admin?all=1".into());
+        let template = Template::parse("/orders/${order}").expect("a template");
+        assert_eq!(template.fill_path(&values), "/orders/..%2Fadmin%3Fall%3D1");
+    }
+
+    #[test]
+    fn a_number_stays_a_number_in_json() {
+        let mut values = Values::default();
+        values.set("order", 7.into());
+        let fill = |text: &str| Template::parse(text).expect("a template").fill_json(&values);
+        assert_eq!(fill("${order}"), serde_json::json!(7));
+        assert_eq!(fill("no. ${order}"), serde_json::json!("no. 7"));
     }
 
     #[test]

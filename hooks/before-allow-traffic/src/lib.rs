@@ -1,0 +1,5 @@
+//! What only the hook before production traffic does: migrating the database while blue still serves everybody.
+
+pub mod migrations;
+pub mod migrations_apply;
+pub mod settings;

@@ -1,0 +1,227 @@
+//! Where the database is and who we are there, from the secret and the plan.
+
+use std::net::IpAddr;
+
+use greenlight::ports::Secret;
+use serde::Deserialize;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+/// The roots that Amazon RDS's certificates chain to; the file says how old they are. RDS Proxy's chain to public roots,
+/// which sqlx brings.
+const RDS_ROOTS: &[u8] = include_bytes!("../../roots/rds.pem");
+
+/// PostgreSQL's own port.
+const PORT: u16 = 5432;
+
+/// What the plan says about the database: wins over the secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Name of the host.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Name of the database.
+    pub name: Option<String>,
+}
+
+/// Everything needed to connect. `Debug` does not show the password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Name or address of the host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Name of the database.
+    pub database: String,
+    /// Who we are.
+    pub user: String,
+    password: Secret,
+    tls: Tls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tls {
+    /// Certificate and name must be right.
+    Verified,
+    /// Only the certificate.
+    VerifiedAuthority,
+    /// Encrypted, unverified.
+    Required,
+    /// If the server wants it.
+    Preferred,
+    /// Not at all.
+    None,
+}
+
+/// What is wrong with the secret, without its content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LoginError(String);
+
+/// The form in which RDS itself keeps a login in Secrets Manager, and `sslmode` besides.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html>
+#[derive(Deserialize)]
+struct RdsSecret {
+    username: Option<String>,
+    password: Option<String>,
+    host: Option<String>,
+    port: Option<Port>,
+    dbname: Option<String>,
+    engine: Option<String>,
+    sslmode: Option<String>,
+}
+
+/// RDS writes a number, people write a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Port {
+    Number(u16),
+    Text(String),
+}
+
+impl Login {
+    /// Reads the secret; the plan's words win over it.
+    pub fn new(secret: &Secret, overrides: &Overrides) -> Result<Self, LoginError> {
+        // serde's messages quote the value they stumble over, which may be the password.
+        let found: RdsSecret = serde_json::from_str(secret.expose()).map_err(|error| {
+            LoginError(format!("is not a JSON object of RDS's form (line {}, column {})", error.line(), error.column()))
+        })?;
+        if let Some(engine) = found.engine.as_deref().filter(|engine| !engine.contains("postgres")) {
+            return Err(LoginError(format!("is for engine {engine}; this check migrates PostgreSQL only")));
+        }
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let host = overrides.host.clone().or(given(found.host));
+        let database = overrides.name.clone().or(given(found.dbname));
+        let (user, password) = (given(found.username), given(found.password));
+        let missing: Vec<_> = [
+            ("username", user.is_none()),
+            ("password", password.is_none()),
+            ("host", host.is_none()),
+            ("dbname", database.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(key, missing)| missing.then_some(key))
+        .collect();
+        let (Some(host), Some(database), Some(user), Some(password)) = (host, database, user, password) else {
+            return Err(LoginError(format!("has no {}", missing.join(", no "))));
+        };
+        let secret_port = match found.port {
+            None => PORT,
+            Some(Port::Number(port)) => port,
+            Some(Port::Text(text)) => {
+                text.parse().map_err(|_| LoginError("has a port that is not a number".to_owned()))?
+            }
+        };
+        let tls = match found.sslmode.as_deref() {
+            None if is_loopback(&host) => Tls::Preferred,
+            None | Some("verify-full") => Tls::Verified,
+            Some("verify-ca") => Tls::VerifiedAuthority,
+            Some("require") => Tls::Required,
+            Some("prefer" | "allow") => Tls::Preferred,
+            Some("disable") => Tls::None,
+            Some(_) => {
+                return Err(LoginError(
+                    "has an unknown sslmode; known are verify-full, verify-ca, require, prefer, allow, disable"
+                        .to_owned(),
+                ));
+            }
+        };
+        let port = overrides.port.unwrap_or(secret_port);
+        Ok(Self { host, port, database, user, password: Secret::new(password), tls })
+    }
+
+    /// `orders on db.example.com:5432`.
+    pub fn place(&self) -> String {
+        format!("{} on {}:{}", self.database, self.host, self.port)
+    }
+
+    /// For one connection that calls itself so. sqlx's own log of statements is off: they may hold secrets.
+    pub fn options(&self, application_name: &str) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&self.host)
+            .port(self.port)
+            .database(&self.database)
+            .username(&self.user)
+            .password(self.password.expose())
+            .application_name(application_name)
+            .disable_statement_logging();
+        match self.tls {
+            Tls::Verified => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(RDS_ROOTS.to_vec()),
+            Tls::VerifiedAuthority => options.ssl_mode(PgSslMode::VerifyCa).ssl_root_cert_from_pem(RDS_ROOTS.to_vec()),
+            Tls::Required => options.ssl_mode(PgSslMode::Require),
+            Tls::Preferred => options.ssl_mode(PgSslMode::Prefer),
+            Tls::None => options.ssl_mode(PgSslMode::Disable),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use greenlight::ports::Secret;
+
+    use super::{Login, Overrides, Tls};
+
+    const RDS: &str = r#"{"username":"migrator","password":"hunter2","engine":"postgres",
+        "host":"orders.abc.eu-west-1.rds.amazonaws.com","port":5433,"dbname":"orders"}"#;
+
+    fn login(secret: &str) -> Result<Login, String> {
+        Login::new(&Secret::new(secret), &Overrides::default()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_form_of_rds_is_read_and_verified_in_full() {
+        let login = login(RDS).unwrap();
+        assert_eq!(login.place(), "orders on orders.abc.eu-west-1.rds.amazonaws.com:5433");
+        assert_eq!((login.user.as_str(), login.tls), ("migrator", Tls::Verified));
+    }
+
+    #[test]
+    fn the_plan_wins_over_the_secret() {
+        let overrides = Overrides { host: Some("127.0.0.1".to_owned()), port: Some(1), name: Some("shop".to_owned()) };
+        let login = Login::new(&Secret::new(RDS), &overrides).unwrap();
+        assert_eq!(login.place(), "shop on 127.0.0.1:1");
+        assert_eq!(login.tls, Tls::Preferred);
+    }
+
+    #[test]
+    fn every_missing_key_is_named() {
+        assert_eq!(login(r#"{"username":"a","password":"","host":"h"}"#).unwrap_err(), "has no password, no dbname");
+    }
+
+    #[test]
+    fn a_port_may_be_a_text_and_sslmode_is_heard() {
+        let login = login(r#"{"username":"a","password":"b","host":"h","dbname":"d","port":"99","sslmode":"disable"}"#);
+        let login = login.unwrap();
+        assert_eq!((login.port, login.tls), (99, Tls::None));
+    }
+
+    /// P6: serde would quote the value it stumbles over.
+    #[test]
+    fn a_broken_secret_is_not_shown() {
+        for broken in [
+            "hunter2",
+            r#"{"username":"a","password":["hunter2"]}"#,
+            r#"{"username":"a","password":"b","host":"h","dbname":"d","port":"hunter2"}"#,
+            r#"{"username":"a","password":"b","host":"h","dbname":"d","sslmode":"hunter2"}"#,
+        ] {
+            assert!(!login(broken).unwrap_err().contains("hunter2"), "{broken}");
+        }
+        let debug = format!("{:?}", login(RDS).unwrap());
+        assert!(!debug.contains("hunter2"), "{debug}");
+    }
+
+    #[test]
+    fn another_engine_is_named() {
+        assert_eq!(
+            login(r#"{"engine":"mysql","username":"a","password":"b"}"#).unwrap_err(),
+            "is for engine mysql; this check migrates PostgreSQL only"
+        );
+    }
+}

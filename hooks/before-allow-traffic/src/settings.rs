@@ -1,0 +1,119 @@
+//! What the plan and the function's environment say about migrations.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use greenlight::plan::Plan;
+
+use crate::migrations::login::Overrides;
+
+/// How long a statement waits for a lock unless the plan says otherwise. Blue's queries queue behind it for as long.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the SQL files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// This service has no migrations.
+    None,
+    /// A folder of the function's package.
+    Packaged(PathBuf),
+    /// Somewhere else: `s3://…`.
+    Remote(String),
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the SQL files are.
+    pub folder: Folder,
+    /// Name or ARN of the secret with the login.
+    pub secret: Option<String>,
+    /// What the plan says about host, port and database; wins over the secret.
+    pub overrides: Overrides,
+    /// How long a statement may wait for a lock. Default: [`LOCK_TIMEOUT`].
+    pub lock_timeout: Duration,
+}
+
+impl Settings {
+    /// Read from the plan and the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads what only this hook needs")]
+    pub fn read(plan: &Plan) -> Self {
+        Self::read_from(plan, |name| std::env::var(name).ok())
+    }
+
+    /// As [`Self::read`], from any source of variables. The plan wins; `GREENLIGHT_MIGRATIONS` serves teams without one.
+    /// A relative folder is one of the package, which Lambda unpacks to `LAMBDA_TASK_ROOT`.
+    pub fn read_from(plan: &Plan, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let planned = plan.migrations.as_ref();
+        let folder =
+            match planned.map(|migrations| migrations.sql.clone()).or_else(|| variable("GREENLIGHT_MIGRATIONS")) {
+                None => Folder::None,
+                Some(place) if place.contains("://") => Folder::Remote(place),
+                Some(place) => Folder::Packaged(match variable("LAMBDA_TASK_ROOT") {
+                    Some(root) => Path::new(&root).join(place),
+                    None => PathBuf::from(place),
+                }),
+            };
+        let database = plan.database.clone();
+        Self {
+            folder,
+            secret: database.as_ref().map(|database| database.secret.clone()),
+            overrides: database
+                .map(|database| Overrides { host: database.host, port: database.port, name: database.name })
+                .unwrap_or_default(),
+            lock_timeout: planned
+                .and_then(|migrations| migrations.lock_timeout)
+                .map_or(LOCK_TIMEOUT, |span| span.duration()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use greenlight::plan::Plan;
+
+    use super::{Folder, LOCK_TIMEOUT, Settings};
+
+    fn variable(name: &str) -> Option<String> {
+        match name {
+            "GREENLIGHT_MIGRATIONS" => Some("from-environment".to_owned()),
+            "LAMBDA_TASK_ROOT" => Some("/var/task".to_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn with_nothing_said_there_are_no_migrations() {
+        let settings = Settings::read_from(&Plan::defaults(), |_| None);
+        assert_eq!((settings.folder, settings.lock_timeout), (Folder::None, LOCK_TIMEOUT));
+    }
+
+    #[test]
+    fn the_environment_serves_a_team_without_a_plan() {
+        let settings = Settings::read_from(&Plan::defaults(), variable);
+        assert_eq!(settings.folder, Folder::Packaged(PathBuf::from("/var/task/from-environment")));
+    }
+
+    #[test]
+    fn the_plan_wins() {
+        let text = "version: 1\ndatabase: { secret: orders/migrator, host: db, port: 5433, name: orders }\n\
+                    migrations: { sql: sql, lock_timeout: 2s }\n";
+        let settings = Settings::read_from(&Plan::parse(text, "plan").unwrap(), variable);
+        assert_eq!(settings.folder, Folder::Packaged(PathBuf::from("/var/task/sql")));
+        assert_eq!(settings.secret.as_deref(), Some("orders/migrator"));
+        assert_eq!(settings.overrides.host.as_deref(), Some("db"));
+        assert_eq!((settings.overrides.port, settings.lock_timeout), (Some(5433), Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_bucket_is_not_taken_for_a_folder() {
+        let plan = Plan::parse("version: 1\nmigrations: { sql: \"s3://bucket/42/\" }\n", "plan").unwrap();
+        assert_eq!(Settings::read_from(&plan, variable).folder, Folder::Remote("s3://bucket/42/".to_owned()));
+    }
+}

@@ -1,0 +1,144 @@
+//! What is wrong before anything is done: one clear row, and a database as it was.
+
+use greenlight::check::Answer;
+
+use crate::server::PASSWORD;
+use crate::world::{World, chain};
+
+async fn refused(world: &World) -> (String, String) {
+    let (evidence, remedy) = world.no().await;
+    assert!(!evidence.contains(PASSWORD) && !remedy.contains(PASSWORD), "{evidence} {remedy}");
+    let tables =
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic%'";
+    assert_eq!(world.rows(tables).await, Vec::<String>::new(), "nothing half done");
+    (evidence, remedy)
+}
+
+fn secret(world: &World, change: impl Fn(&str) -> String) {
+    let mut state = world.fakes.state();
+    let value = state.secrets.get_mut("orders/migrator").unwrap();
+    *value = change(value);
+}
+
+#[tokio::test]
+async fn an_empty_folder() {
+    let world = World::with(&[("README.md", "nothing here")]).await;
+    let (evidence, _) = refused(&world).await;
+    assert!(evidence.ends_with(" holds no migration: no file <version>_<description>.sql"), "{evidence}");
+}
+
+#[tokio::test]
+async fn names_and_texts_that_sqlx_would_not_take() {
+    let world = World::with(&[("1_good.sql", "CREATE TABLE good ();"), ("init.sql", ""), ("01_twin.sql", "")]).await;
+    let (evidence, _) = refused(&world).await;
+    assert!(
+        evidence.starts_with("01_twin.sql and 1_good.sql have the same version 1; init.sql has no version"),
+        "{evidence}"
+    );
+}
+
+#[tokio::test]
+async fn every_file_that_cannot_work_is_named_before_the_first_is_applied() {
+    let world = World::with(&[
+        ("1_good.sql", "CREATE TABLE good ();"),
+        ("2_bom.sql", "\u{feff}CREATE TABLE bom ();"),
+        ("3_commit.sql", "CREATE TABLE c ();\nCOMMIT;\nCREATE TABLE d ();"),
+        ("4_open.sql", "SELECT 'open"),
+        ("5_index.sql", "CREATE INDEX CONCURRENTLY i ON good (x);"),
+        ("6_copy.sql", "COPY good FROM STDIN;"),
+        ("7_chain.sql", "-- no-transaction\nBEGIN;"),
+    ])
+    .await;
+    let (evidence, _) = refused(&world).await;
+    for expected in [
+        "2_bom.sql begins with a byte order mark",
+        "3_commit.sql line 2: COMMIT would end the transaction",
+        "4_open.sql line 1: a quoted text is opened here and never closed",
+        "5_index.sql line 1: CREATE INDEX CONCURRENTLY i ON good(x) cannot run in a transaction",
+        "6_copy.sql line 1: COPY good FROM STDIN needs data that only psql could send",
+        "7_chain.sql line 2: the transaction that begins here never ends",
+    ] {
+        assert!(evidence.contains(expected), "{expected} is not in: {evidence}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    secret(&world, |value| value.replace(PASSWORD, "hunter2"));
+    let (evidence, remedy) = refused(&world).await;
+    assert!(
+        evidence
+            .ends_with("refused user migrator: password authentication failed for user \"migrator\" (SQLSTATE 28P01)"),
+        "{evidence}"
+    );
+    assert!(remedy.contains("current user and password"), "{remedy}");
+    assert!(!evidence.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    secret(&world, |value| value.replace(&world.database, "nowhere"));
+    let (evidence, _) = refused(&world).await;
+    assert!(evidence.ends_with("database \"nowhere\" does not exist (SQLSTATE 3D000)"), "{evidence}");
+}
+
+#[tokio::test]
+async fn a_secret_without_a_password_or_of_another_engine() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    secret(&world, |value| value.replace("\"password\"", "\"pass\""));
+    assert_eq!(refused(&world).await.0, "secret orders/migrator has no password");
+    secret(&world, |value| value.replace("postgres", "mysql"));
+    assert!(refused(&world).await.0.starts_with("secret orders/migrator is for engine mysql"));
+}
+
+#[tokio::test]
+async fn a_plan_that_names_no_secret() {
+    let mut world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    world.settings.secret = None;
+    let (_, remedy) = refused(&world).await;
+    assert_eq!(remedy, "Name one in the plan (database.secret), then redeploy.");
+}
+
+/// Nobody knows, which is not no: the network may come back.
+#[tokio::test]
+async fn a_host_that_cannot_be_reached() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut settings = world.settings.clone();
+    settings.overrides.port = Some(free);
+    let world = World { settings, ..world };
+    let unknown = world.ask().await.unwrap_err();
+    assert!(unknown.transient);
+    let said = chain(&unknown);
+    assert!(said.starts_with(&format!("{} on 127.0.0.1:{free}: no connection", world.database)), "{said}");
+    assert!(unknown.remedy.contains("security group"), "{}", unknown.remedy);
+    assert!(!said.contains(PASSWORD));
+}
+
+/// Loopback or not, whoever asks for verification gets it: this server speaks no TLS at all.
+#[tokio::test]
+async fn a_server_without_tls_where_it_is_asked_for() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    secret(&world, |value| value.replace('}', r#","sslmode":"verify-full"}"#));
+    let unknown = world.ask().await.unwrap_err();
+    assert!(!unknown.transient, "{}", chain(&unknown));
+}
+
+#[tokio::test]
+async fn a_reader_is_told_apart_from_a_writer() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    world.run(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", world.database)).await;
+    let Answer::NotYet { evidence, remedy, .. } = world.ask().await.unwrap() else { panic!("it takes no writes") };
+    assert!(evidence.contains("is read-only"), "{evidence}");
+    assert!(remedy.contains("writer's endpoint"), "{remedy}");
+}
+
+#[tokio::test]
+async fn a_database_that_another_tool_migrates() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    world.run("CREATE TABLE alembic_version (version_num text)").await;
+    let (evidence, _) = refused(&world).await;
+    assert!(evidence.contains("it has Alembic's table alembic_version and no _sqlx_migrations"), "{evidence}");
+}

@@ -1,0 +1,295 @@
+//! `rehearse run` and `rehearse serve`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use rehearsal::outcome::Outcome;
+use rehearsal::reaper::Reaper;
+use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
+use rehearsal::scenario::{self, Loaded};
+use rehearsal::transcript::Transcript;
+use rehearsal::world::World;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::{BAD_INPUT, all_scenarios, fail, say, scenarios};
+
+/// The scenario that is played when none is named.
+const USUAL: &str = "canary";
+/// What a shell reports for a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// Names of scenarios that come with greenlight, or files; `canary` when there is none
+    names: Vec<String>,
+    /// Plays every scenario that comes with greenlight
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// Writes what came of it to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The folder with the hooks' binaries; that of this program when missing
+    #[arg(long, value_name = "FOLDER")]
+    artifacts: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Name of a scenario, or a file
+    #[arg(default_value = USUAL)]
+    name: String,
+    /// Port of the AWS endpoint; any free one when missing
+    #[arg(long)]
+    port: Option<u16>,
+    /// The folder with the hooks' binaries; that of this program when missing
+    #[arg(long, value_name = "FOLDER")]
+    artifacts: Option<PathBuf>,
+}
+
+impl Run {
+    pub(crate) async fn go(self) -> ExitCode {
+        let paths = if self.all {
+            all_scenarios()
+        } else if self.names.is_empty() {
+            vec![find(USUAL)]
+        } else {
+            self.names.iter().map(|name| find(name)).collect()
+        };
+        let loaded = match read(&paths) {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        let machine = match machine(self.artifacts.as_deref(), None, &loaded) {
+            Ok(machine) => machine,
+            Err(error) => return fail(&format!("{error:#}"), 1),
+        };
+        let mut outcomes = Vec::new();
+        for scenario in loaded {
+            let name = scenario.name.clone();
+            tokio::select! {
+                played = play(scenario, &machine) => match played {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(error) => return fail(&format!("{name}: {error:#}"), 1),
+                },
+                () = interrupted() => return fail("interrupted; everything that was started is stopped", INTERRUPTED),
+            }
+        }
+        if let Some(file) = &self.json
+            && let Err(error) = write(file, &outcomes)
+        {
+            return fail(&format!("{error:#}"), 1);
+        }
+        verdict(&outcomes)
+    }
+}
+
+impl Serve {
+    pub(crate) async fn go(self) -> ExitCode {
+        let loaded = match read(&[find(&self.name)]) {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        let served = async {
+            let machine = machine(self.artifacts.as_deref(), self.port, &loaded)?;
+            for scenario in loaded {
+                serve(scenario, &machine).await?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            served = served => match served {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&format!("{error:#}"), 1),
+            },
+            () = interrupted() => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// A scenario by its name, or a file by its path.
+fn find(name: &str) -> PathBuf {
+    let known = scenarios().join(format!("{name}.yaml"));
+    if known.is_file() { known } else { PathBuf::from(name) }
+}
+
+fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
+    paths.iter().map(|path| scenario::load(path).map_err(|error| unknown(path, &error))).collect()
+}
+
+fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
+    let mut message = error.to_string();
+    if !path.exists() {
+        let known: Vec<String> = all_scenarios().iter().filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned())).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let name = path.display().to_string();
+        message = format!("no scenario and no file is called `{name}`; {}", greenlight::document::one_of(&name, &known));
+    }
+    fail(&message, BAD_INPUT)
+}
+
+fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, loaded: &[Loaded]) -> Result<Machine> {
+    let exe = std::env::current_exe().context("this program cannot tell where it is")?;
+    let binaries = match artifacts {
+        Some(folder) => folder.to_owned(),
+        None => exe.parent().map(Path::to_owned).unwrap_or_default(),
+    };
+    let missing = |name: &str| !binaries.join(name).is_file();
+    let mut needed: Vec<&str> = greenlight::stage::Stage::ALL.iter().map(|stage| stage.hook_name()).collect();
+    if loaded.iter().any(|it| it.scenario.service.command.is_none()) {
+        needed.push("orders");
+    }
+    needed.retain(|name| missing(name));
+    anyhow::ensure!(
+        needed.is_empty(),
+        "{} {} not in {}; `make rehearse` builds everything",
+        needed.join(", "),
+        if needed.len() == 1 { "is" } else { "are" },
+        binaries.display()
+    );
+    Ok(Machine {
+        binaries,
+        sample_migrations: Path::new(env!("CARGO_MANIFEST_DIR")).join("../environment/app/migrations"),
+        reaper: Some(Reaper::start(&exe).context("the reaper cannot start")?),
+        endpoint_port,
+    })
+}
+
+async fn play(loaded: Loaded, machine: &Machine) -> Result<Outcome> {
+    let began = Instant::now();
+    say(&format!("── {} {}", loaded.name, "─".repeat(76_usize.saturating_sub(loaded.name.len()))));
+    say(&wrapped(&loaded.scenario.story));
+    say("");
+    let expect = loaded.scenario.expect.clone();
+    let world = new_world();
+    let (lines, printer) = follow(Arc::clone(&world));
+    let played = async {
+        let mut rehearsal = Rehearsal::open(Arc::clone(&world), loaded, machine).await?;
+        let outcome = rehearsal.deploy().await;
+        rehearsal.close().await;
+        outcome
+    };
+    let played = played.await;
+    lines.abort();
+    let transcript = rest(&world, printer).await;
+    let mut outcome = played?;
+    outcome.judge(&expect, &transcript);
+    say(&outcome.closing());
+    say(&format!("{:.1} s\n", began.elapsed().as_secs_f64()));
+    Ok(outcome)
+}
+
+async fn serve(loaded: Loaded, machine: &Machine) -> Result<()> {
+    let world = new_world();
+    let (_lines, _printer) = follow(Arc::clone(&world));
+    let service = loaded.scenario.service.name.clone();
+    let mut rehearsal = Rehearsal::open(Arc::clone(&world), loaded, machine).await?;
+    say(&format!(
+        "\nthe world is open; give any AWS client these variables:\n\n  export AWS_ENDPOINT_URL={}\n  export \
+         AWS_REGION={}\n  export AWS_DEFAULT_REGION={}\n  export AWS_ACCESS_KEY_ID=rehearsal\n  export \
+         AWS_SECRET_ACCESS_KEY=rehearsal\n\nfor example: aws deploy get-deployment-group --application-name {service} \
+         --deployment-group-name {service}\nCtrl-C ends it.\n",
+        rehearsal.endpoint_url(),
+        rehearsal::world::REGION,
+        rehearsal::world::REGION,
+    ));
+    let error = rehearsal.broken().await;
+    rehearsal.close().await;
+    Err(error)
+}
+
+/// Prints the journal while it is written.
+fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<String>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let transcript = Transcript::new(world.now());
+    let follower = tokio::spawn(async move {
+        let mut printed = 0;
+        loop {
+            let entries = world
+                .until(|state| {
+                    let new = state.journal.entries.get(printed..).unwrap_or_default();
+                    (!new.is_empty()).then(|| new.to_vec())
+                })
+                .await;
+            printed += entries.len();
+            for entry in &entries {
+                let line = transcript.line(entry);
+                say(&line);
+                // Whoever does not collect the lines has dropped the other end.
+                let _ = sender.send(line);
+            }
+        }
+    });
+    (follower, receiver)
+}
+
+/// Everything that was printed.
+async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>) -> String {
+    let mut lines = Vec::new();
+    while let Some(line) = printed.recv().await {
+        lines.push(line);
+    }
+    let begin = world.read(|state| state.journal.entries.first().map(|entry| entry.at)).unwrap_or_else(|| world.now());
+    let transcript = Transcript::new(begin);
+    let missed = world.read(|state| state.journal.entries.get(lines.len()..).unwrap_or_default().to_vec());
+    for entry in &missed {
+        let line = transcript.line(entry);
+        say(&line);
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+async fn interrupted() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending::<()>().await },
+        () = terminated => {}
+    }
+}
+
+fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {
+    let json = serde_json::to_string_pretty(outcomes)?;
+    std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn verdict(outcomes: &[Outcome]) -> ExitCode {
+    let disappointed: Vec<&str> =
+        outcomes.iter().filter(|it| !it.disappointments.is_empty()).map(|it| it.scenario.as_str()).collect();
+    if outcomes.len() > 1 {
+        say(&format!("{} scenarios, {} not as expected", outcomes.len(), disappointed.len()));
+    }
+    if disappointed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        fail(&format!("not as expected: {}", disappointed.join(", ")), 1)
+    }
+}
+
+/// The story in lines of a readable length.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        if last.len() + word.len() > 78 {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.join("\n")
+}

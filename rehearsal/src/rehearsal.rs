@@ -1,0 +1,316 @@
+//! One rehearsal from beginning to end: everything started in order, the deployment, everything stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::alb::{Alb, AlbHandle};
+use crate::clock::Clock;
+use crate::codedeploy::api::{self, NewDeployment, NewRevision};
+use crate::codedeploy::engine::{self, in_words};
+use crate::ledger::Ledger;
+use crate::outcome::Outcome;
+use crate::postgres::Postgres;
+use crate::reaper::Reaper;
+use crate::scenario::{Loaded, RequestSpec};
+use crate::served_plan::ServedPlan;
+use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
+use crate::tasks::{self, Launch, LaunchCommand};
+use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
+use crate::wire::{Wire, WireHandle};
+use crate::world::World;
+use crate::world::journal::Who;
+use crate::{cloudwatch, ecs, lambda};
+
+/// World time that users are watched before the deployment begins and after it has ended.
+const WATCHED: Duration = Duration::from_secs(60);
+/// Real time that takes.
+const WATCHED_TAKES: Duration = Duration::from_millis(500);
+/// Real time that blue may take until it serves.
+const BLUE_SERVES_WITHIN: Duration = Duration::from_secs(60);
+/// A user's patience, real time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a rehearsal needs of this machine.
+#[derive(Clone)]
+pub struct Machine {
+    /// The folder with the hooks' binaries and the sample service.
+    pub binaries: PathBuf,
+    /// The sample service's migrations.
+    pub sample_migrations: PathBuf,
+    /// Clears up when this process is killed.
+    pub reaper: Option<Reaper>,
+    /// The port of the AWS endpoint; any free one when `None`.
+    pub endpoint_port: Option<u16>,
+}
+
+/// A world in which blue serves.
+pub struct Rehearsal {
+    /// The world.
+    pub world: Arc<World>,
+    /// What a deployment is created with.
+    pub prepared: Prepared,
+    loaded: Loaded,
+    ledger: Ledger,
+    // Stopped in this order.
+    traffic: Option<Traffic>,
+    actors: JoinSet<()>,
+    wire: WireHandle,
+    alb: AlbHandle,
+    postgres: Option<Postgres>,
+}
+
+impl Rehearsal {
+    /// Starts everything and waits until blue serves. `world` is given so that its journal can be followed from the first
+    /// line on.
+    pub async fn open(world: Arc<World>, loaded: Loaded, machine: &Machine) -> Result<Self> {
+        let postgres = database(&world, &loaded, machine).await?;
+        let plan = ServedPlan::of(loaded.plan.as_ref().map(|(_, text)| text.as_str()));
+        let here = Surroundings {
+            binaries: machine.binaries.clone(),
+            sample_migrations: machine.sample_migrations.clone(),
+            database: postgres.as_ref().map(|postgres| login(postgres, &loaded)),
+        };
+        let prepared = setup::furnish(&world, &loaded, &plan, &here);
+        say_what_is_not_as_on_aws(&world, &loaded, &plan);
+        let alb = Alb::start(Arc::clone(&world)).await.context("the load balancer cannot start")?;
+        let wire = Wire::start(Arc::clone(&world), machine.endpoint_port)
+            .await
+            .context("the AWS endpoint cannot start")?;
+        let actors = actors(&world, &loaded, machine, wire.url());
+        let mut rehearsal = Self {
+            world,
+            prepared,
+            loaded,
+            ledger: Ledger::new(),
+            traffic: None,
+            actors,
+            wire,
+            alb,
+            postgres,
+        };
+        match rehearsal.blue_serves().await {
+            Ok(()) => {
+                rehearsal.start_traffic()?;
+                Ok(rehearsal)
+            }
+            Err(error) => {
+                rehearsal.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where any AWS client reaches this world.
+    pub fn endpoint_url(&self) -> &str {
+        self.wire.url()
+    }
+
+    /// Deploys green as the scenario says and waits for the end, that of a rollback too.
+    pub async fn deploy(&mut self) -> Result<Outcome> {
+        self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
+        let mut id = self.create(self.prepared.green.clone())?;
+        if let Some(phase) = self.loaded.scenario.deployment.stop_at.clone() {
+            let (world, id) = (Arc::clone(&self.world), id.clone());
+            self.actors.spawn(async move {
+                world.until(|state| (state.phase == phase).then_some(())).await;
+                if api::stop(&world, &id).is_ok() {
+                    world.say(Who::Rehearsal, "a person stops the deployment");
+                }
+                std::future::pending().await
+            });
+        }
+        self.settled().await?;
+        if self.loaded.scenario.deployment.then_roll_back_by_hand {
+            self.world.say(Who::Rehearsal, "a person deploys the previous revision again");
+            id = self.create(self.prepared.blue.clone())?;
+            self.settled().await?;
+        }
+        self.world.update(|state| "after".clone_into(&mut state.phase));
+        self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
+        if let Some(traffic) = self.traffic.take() {
+            traffic.stop().await;
+        }
+        let summary = self.ledger.summary();
+        let mut outcome = self.world.read(|state| Outcome::of(&self.loaded.name, &id, state, summary));
+        if let Some(postgres) = &self.postgres {
+            let applied = postgres.applied_migrations(&self.loaded.scenario.service.name).await?;
+            outcome.migrations = Some(applied.iter().map(|it| (it.version, it.success)).collect());
+        }
+        Ok(outcome)
+    }
+
+    /// Ends everything that was started.
+    pub async fn close(mut self) {
+        drop(self.traffic.take());
+        self.actors.shutdown().await;
+        self.wire.stop().await;
+        self.alb.stop().await;
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await;
+        }
+    }
+
+    /// Waits until something that should never end has ended; for whoever serves the world without a deployment.
+    pub async fn broken(&mut self) -> anyhow::Error {
+        match self.actors.join_next().await {
+            Some(Err(error)) => anyhow!("a part of the rehearsal has failed: {error}"),
+            Some(Ok(())) | None => anyhow!("a part of the rehearsal has ended early"),
+        }
+    }
+
+    fn create(&self, revision: NewRevision) -> Result<String> {
+        let request = NewDeployment {
+            application: self.prepared.application.clone(),
+            group: self.prepared.group.clone(),
+            config: None,
+            revision,
+            description: None,
+            auto_rollback_override: None,
+        };
+        Ok(api::create(&self.world, request)?)
+    }
+
+    /// Waits until no deployment is under way.
+    async fn settled(&mut self) -> Result<()> {
+        let world = Arc::clone(&self.world);
+        let all_ended =
+            world.until(|state| state.codedeploy.deployments.iter().all(|it| it.status.is_final()).then_some(()));
+        tokio::select! {
+            () = all_ended => Ok(()),
+            error = self.broken() => Err(error),
+        }
+    }
+
+    async fn blue_serves(&mut self) -> Result<()> {
+        let world = Arc::clone(&self.world);
+        let steady = world.until(|state| {
+            let blue = state.services.first()?.primary()?;
+            if blue.steady {
+                return Some(Ok(()));
+            }
+            let died = state.tasks.iter().find(|task| task.stopped.is_some())?;
+            let why = died.stopped.as_ref().map(|it| it.reason.clone()).unwrap_or_default();
+            let last = died.last_lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
+            let code = died.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
+            Some(Err(anyhow!("blue does not start: {why}{code}; the last it wrote:{last}")))
+        });
+        tokio::select! {
+            result = steady => result,
+            error = self.broken() => Err(error),
+            () = tokio::time::sleep(BLUE_SERVES_WITHIN) => Err(anyhow!(
+                "blue runs but did not become healthy within {}: does GET {} answer {}?",
+                in_words(BLUE_SERVES_WITHIN),
+                self.loaded.scenario.service.health_check.path,
+                self.loaded.scenario.service.health_check.matcher,
+            )),
+        }
+    }
+
+    fn start_traffic(&mut self) -> Result<()> {
+        let listener = &self.prepared.production_listener;
+        let port = self.world.read(|state| state.listener(listener).map_or(0, |listener| listener.port));
+        let mut plan = TrafficPlan::orders(port);
+        let spec = &self.loaded.scenario.traffic;
+        plan.rate = spec.rate.per_second().ceil() as u32;
+        plan.timeout = PATIENCE;
+        if let Some(requests) = &spec.requests {
+            plan.requests = requests.iter().map(planned).collect::<Result<_>>()?;
+        } else if self.loaded.scenario.service.command.is_some() {
+            plan.requests = vec![planned(&RequestSpec { method: "GET".into(), path: "/".into(), json: None })?];
+        }
+        let follower = follow_phases(Arc::clone(&self.world), self.ledger.clone());
+        self.actors.spawn(follower);
+        let traffic = Traffic::start(Arc::clone(&self.world), plan, self.ledger.clone(), self.alb.access_log());
+        self.traffic = Some(traffic);
+        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests a second", spec.rate));
+        Ok(())
+    }
+}
+
+async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<Option<Postgres>> {
+    let service = &loaded.scenario.service;
+    if !service.database {
+        return Ok(None);
+    }
+    let _working = world.clock.working();
+    let postgres = Postgres::start(machine.reaper.as_ref()).await?;
+    postgres.create_database(&service.name).await?;
+    let folder = setup::migrations(loaded, &machine.sample_migrations);
+    let up_to = service.migrated_to.unwrap_or(1);
+    postgres.apply(&service.name, &folder, Some(up_to)).await?;
+    world.say(Who::Rehearsal, format!("PostgreSQL runs; its schema is that of blue, migration {up_to}"));
+    Ok(Some(postgres))
+}
+
+fn login(postgres: &Postgres, loaded: &Loaded) -> DatabaseLogin {
+    DatabaseLogin {
+        version: "15".to_owned(),
+        host: postgres.host().to_owned(),
+        port: postgres.port(),
+        name: loaded.scenario.service.name.clone(),
+        user: postgres.user().to_owned(),
+        password: postgres.password().to_owned(),
+    }
+}
+
+fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) {
+    if let Some(bake) = plan.bake {
+        world.say(
+            Who::Rehearsal,
+            format!(
+                "a bake of {} is served as 2 s; the world runs {:.0} times faster while AfterAllowTraffic works",
+                in_words(bake),
+                plan.pace
+            ),
+        );
+    }
+    for fault in &loaded.scenario.faults {
+        let whose = fault.by.map_or_else(|| "everybody".to_owned(), |by| by.stage().hook_name().to_owned());
+        let answer = fault.answer.kind().name();
+        world.say(Who::Rehearsal, format!("fault: {} by {whose} gets {answer}", fault.operation));
+    }
+}
+
+fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: &str) -> JoinSet<()> {
+    let launch = Launch {
+        command: LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]),
+        port_variable: loaded.scenario.service.port_variable.clone(),
+        environment: Default::default(),
+        folder: Some(loaded.folder.clone()).filter(|folder| folder.is_dir()),
+        reaper: machine.reaper.clone(),
+    };
+    let settings = lambda::Settings { endpoint_url: endpoint_url.to_owned(), reaper: machine.reaper.clone() };
+    let mut actors = JoinSet::new();
+    actors.spawn(ecs::run(Arc::clone(world)));
+    actors.spawn(tasks::run(Arc::clone(world), launch));
+    actors.spawn(lambda::run(Arc::clone(world), settings));
+    actors.spawn(cloudwatch::run(Arc::clone(world)));
+    actors.spawn(engine::run(Arc::clone(world), loaded.scenario.switches.switches()));
+    actors
+}
+
+/// Tells the ledger which part of the deployment requests fall into.
+async fn follow_phases(world: Arc<World>, ledger: Ledger) {
+    let mut phase = String::new();
+    loop {
+        phase = world.until(|state| (state.phase != phase).then(|| state.phase.clone())).await;
+        ledger.enter(phase.clone());
+    }
+}
+
+fn planned(spec: &RequestSpec) -> Result<PlannedRequest> {
+    let body = spec.json.as_ref().map(|json| Bytes::from(json.to_string())).unwrap_or_default();
+    let method = spec.method.parse().with_context(|| format!("`{}` is no HTTP method", spec.method))?;
+    let path = spec.path.parse().with_context(|| format!("`{}` is no path", spec.path))?;
+    Ok(PlannedRequest { method, path, body })
+}
+
+/// A world with its own clock, nothing in it yet.
+pub fn new_world() -> Arc<World> {
+    Arc::new(World::new(Clock::new()))
+}

@@ -1,0 +1,354 @@
+//! One invocation, from the event to exactly one answer, whatever happens in between: what errs, hangs or panics becomes
+//! a row, and a row that did not pass becomes `Failed`.
+
+use std::error::Error;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{error, info, warn};
+
+use crate::answer::{self, Answers, Delivery, DeliveryError, deliver};
+use crate::check::{Check, CheckContext};
+use crate::deadline::Deadline;
+use crate::deployment::{Deployment, DeploymentId};
+use crate::discovery::{Deployments, DiscoveryError, Record};
+use crate::event::{Event, EventError};
+use crate::log;
+use crate::plan::{Plan, Severity};
+use crate::plan_source::{Found, Parameters, PlanLookupError, look_up};
+use crate::ports::{Caller, Ports};
+use crate::redaction::{Guarded, Redactions};
+use crate::report::words::chain;
+use crate::report::{Outcome, Report, Row, Subject, Verdict};
+use crate::run::{Asked, ask_all, panic_text};
+use crate::stage::Stage;
+
+/// Why the plan asks for what cannot be.
+pub type PlanError = Box<dyn Error + Send + Sync>;
+
+/// The checks of a hook, in the order in which they are reported.
+pub type Checks = fn(&Plan) -> Result<Vec<Box<dyn Check>>, PlanError>;
+
+/// The world outside the function.
+#[derive(Clone)]
+pub struct Outside {
+    /// Where deployments are looked up.
+    pub deployments: Arc<dyn Deployments>,
+    /// Where plans may lie.
+    pub parameters: Arc<dyn Parameters>,
+    /// Where answers go.
+    pub answers: Arc<dyn Answers>,
+    /// What checks may ask, for this caller.
+    pub ports: Arc<dyn Fn(Caller) -> Ports + Send + Sync>,
+}
+
+/// One hook: a stage, its checks, and the world it asks.
+pub struct Hook {
+    /// Where it stands.
+    pub stage: Stage,
+    /// What it asks.
+    pub checks: Checks,
+    /// Whom it asks.
+    pub outside: Outside,
+    /// The function's own plan.
+    pub plan: Option<String>,
+    /// The Region, for the command that delivers an answer by hand.
+    pub region: String,
+    /// Every secret that was read.
+    pub redactions: Redactions,
+}
+
+/// Why the function itself fails.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    /// Nobody to answer.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The answer did not arrive.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
+
+/// States from which no deployment comes back.
+const OVER: [&str; 3] = ["Succeeded", "Failed", "Stopped"];
+
+/// Pauses before asking AWS once more what it did not say.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A rollback is answered with what is known after this long: only its report would be better for more.
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(4);
+
+impl Hook {
+    /// Handles one event with this much time left, and returns the report.
+    pub async fn handle(&self, event: &Value, left: Duration) -> Result<Value, HookError> {
+        let deadline = Deadline::after(left);
+        let event = Event::read(event).inspect_err(|error| {
+            error!(stage = %self.stage, "nobody can be answered: {error}; CodeDeploy waits up to an hour for an answer");
+        })?;
+        info!(
+            deployment.id = %event.deployment,
+            execution.id = %event.execution,
+            stage = %self.stage,
+            "{} is asked about {} (execution {})", self.stage.hook_name(), event.deployment, event.execution,
+        );
+        let started = Instant::now();
+        let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline)).catch_unwind();
+        let judged = timeout_at(deadline.questions_end + Duration::from_secs(1), judged).await;
+        let (subject, plan, rows) = match judged {
+            Ok(Ok(judged)) => (judged.subject, judged.plan, judged.rows),
+            Ok(Err(panic)) => {
+                let row = failed("hook-works", "Does the hook itself work?", panic_text(panic.as_ref()), BROKEN);
+                (Subject::unknown(event.deployment.clone()), None, vec![row])
+            }
+            Err(_) => {
+                let row = failed("hook-works", "Does the hook itself work?", "the time was over".to_owned(), BROKEN);
+                (Subject::unknown(event.deployment.clone()), None, vec![row])
+            }
+        };
+        let report = Report { stage: self.stage, subject, plan, rows, used: started.elapsed(), given: left };
+        let (verdict, output) = self.tell(report);
+        self.answer(&event, verdict, &deadline).await?;
+        Ok(output)
+    }
+
+    /// Writes the report. One that cannot be written stops the deployment: nobody would know why it went on.
+    fn tell(&self, report: Report) -> (Verdict, Value) {
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            let report = report.cleaned(&self.redactions);
+            log::report(&report);
+            (report.verdict(), report.json())
+        }));
+        told.unwrap_or_else(|panic| {
+            let text = panic_text(panic.as_ref());
+            error!("STOP: the report could not be written: {text}");
+            (Verdict::Stop, json!({"verdict": "stop", "reason": "the report could not be written"}))
+        })
+    }
+
+    async fn answer(&self, event: &Event, verdict: Verdict, deadline: &Deadline) -> Result<(), HookError> {
+        let status = answer::status(verdict);
+        match deliver(self.outside.answers.as_ref(), event, verdict, &self.region, deadline).await {
+            Ok(Delivery::Delivered) => {
+                info!(deployment.id = %event.deployment, status, "CodeDeploy has taken the answer {status}");
+                Ok(())
+            }
+            Ok(Delivery::NotOurs) => {
+                warn!(
+                    deployment.id = %event.deployment,
+                    status,
+                    "CodeDeploy no longer waits for this answer ({status}): the event was answered before, timed out, or \
+                     the deployment was stopped; which answer counted is seen in the deployment",
+                );
+                Ok(())
+            }
+            Err(error) => {
+                error!(deployment.id = %event.deployment, status, "ANSWER NOT DELIVERED: {error}");
+                Err(error.into())
+            }
+        }
+    }
+
+    /// All questions, from what is deployed to the last check.
+    async fn judge(&self, id: &DeploymentId, deadline: Deadline) -> Judged {
+        let mut judged = Judged { subject: Subject::unknown(id.clone()), plan: None, rows: Vec::new() };
+        let deployment = match self.discover(id, deadline, &mut judged.subject).await {
+            Ok(Some(deployment)) => Arc::new(deployment),
+            Ok(None) => return judged,
+            Err(row) => return judged.with(vec![row]),
+        };
+        let mut rows = Vec::new();
+        match wired(self.stage, &deployment.events_in_progress) {
+            Some(row) if row.outcome != Outcome::Passed => return judged.with(vec![row]),
+            row => rows.extend(row),
+        }
+        let caller = Caller { hook: self.stage.hook_name(), deployment: id.clone() };
+        let mut ports = (self.outside.ports)(caller);
+        ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
+        let checks = match self.plan(&deployment, &ports, deadline).await {
+            Ok((source, checks)) => {
+                judged.plan = Some(source);
+                checks
+            }
+            Err(row) => {
+                rows.push(row);
+                return judged.with(rows);
+            }
+        };
+        let context = CheckContext { stage: self.stage, deployment, deadline, ports };
+        rows.extend(ask_all(&checks, &context).await);
+        judged.with(rows)
+    }
+
+    /// The deployment; `None` when it is a rollback, about which nothing is asked.
+    async fn discover(
+        &self,
+        id: &DeploymentId,
+        deadline: Deadline,
+        subject: &mut Subject,
+    ) -> Result<Option<Deployment>, Row> {
+        let record = self.known(deadline, || self.outside.deployments.record(id)).await?;
+        *subject = Subject::recorded(&record);
+        if subject.rollback.is_some() {
+            let limit = deadline.questions_end.min(Instant::now() + ROLLBACK_PATIENCE);
+            let described = AssertUnwindSafe(self.outside.deployments.describe(record)).catch_unwind();
+            if let Ok(Ok(Ok(deployment))) = timeout_at(limit, described).await {
+                *subject = Subject::described(&deployment);
+            }
+            return Ok(None);
+        }
+        if let Some(row) = over(&record) {
+            return Err(row);
+        }
+        let deployment = self.known(deadline, || self.outside.deployments.describe(record.clone())).await?;
+        *subject = Subject::described(&deployment);
+        Ok(subject.rollback.is_none().then_some(deployment))
+    }
+
+    /// Asks until it is known, refused for good, or the time for questions is over.
+    async fn known<T, F>(&self, deadline: Deadline, ask: impl Fn() -> F) -> Result<T, Row>
+    where
+        F: Future<Output = Result<T, DiscoveryError>>,
+    {
+        const ID: &str = "deployment-is-known";
+        const QUESTION: &str = "Is it known what is deployed?";
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let row = |outcome, evidence, remedy: &str| Row {
+            outcome,
+            took: started.elapsed(),
+            ..failed(ID, QUESTION, evidence, remedy)
+        };
+        loop {
+            let asked = timeout_at(deadline.questions_end, AssertUnwindSafe(ask()).catch_unwind()).await;
+            let error = match asked {
+                Ok(Ok(Ok(known))) => return Ok(known),
+                Ok(Ok(Err(error))) => error,
+                Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
+                Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
+            };
+            if !error.is_transient() || Instant::now() + pause >= deadline.questions_end {
+                let outcome = match error {
+                    DiscoveryError::Unanswered(_) => Outcome::CannotTell,
+                    DiscoveryError::AppSpec(_) | DiscoveryError::Unfit { .. } => Outcome::Failed,
+                };
+                return Err(row(outcome, chain(&error), error.remedy()));
+            }
+            info!("asked again in {} ms: {}", pause.as_millis(), chain(&error));
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Where the plan is, and the checks that it asks for.
+    async fn plan(
+        &self,
+        deployment: &Deployment,
+        ports: &Ports,
+        deadline: Deadline,
+    ) -> Result<(String, Vec<Asked>), Row> {
+        const ID: &str = "plan-is-readable";
+        const QUESTION: &str = "Is it known what to ask?";
+        let started = Instant::now();
+        let row = |outcome, evidence, remedy: &str| Row {
+            outcome,
+            took: started.elapsed(),
+            ..failed(ID, QUESTION, evidence, remedy)
+        };
+        let mut pause = FIRST_PAUSE;
+        let Found { plan, source } = loop {
+            let looked_up =
+                look_up(deployment, ports.tasks.as_ref(), self.outside.parameters.as_ref(), self.plan.as_deref());
+            let looked_up = timeout_at(deadline.questions_end, AssertUnwindSafe(looked_up).catch_unwind()).await;
+            let unanswered = match looked_up {
+                Ok(Ok(Ok(found))) => break found,
+                Ok(Ok(Err(PlanLookupError::Unanswered(unanswered)))) => unanswered,
+                Ok(Ok(Err(wrong))) => return Err(row(Outcome::Failed, chain(&wrong), CORRECT)),
+                Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
+                Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
+            };
+            if !unanswered.transient || Instant::now() + pause >= deadline.questions_end {
+                return Err(row(Outcome::CannotTell, chain(&unanswered), &unanswered.remedy));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        };
+        let checks = match catch_unwind(AssertUnwindSafe(|| (self.checks)(&plan))) {
+            Ok(Ok(checks)) => checks,
+            Ok(Err(error)) => {
+                return Err(row(Outcome::Failed, format!("{source}: {}", chain(error.as_ref())), CORRECT));
+            }
+            Err(panic) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
+        };
+        let asked = checks.into_iter().map(|check| {
+            let advisory = plan.severity(check.id()) == Severity::Advisory;
+            Asked { check, advisory }
+        });
+        Ok((source, asked.collect()))
+    }
+}
+
+const BROKEN: &str = "Report it with this line; the deployment may be started again.";
+const UNREACHED: &str = "Give the function a way to the AWS endpoints, or a longer timeout; then redeploy.";
+const CORRECT: &str = "Correct the plan at the place that is named, then redeploy.";
+
+/// What is known when the questions are over.
+struct Judged {
+    subject: Subject,
+    plan: Option<String>,
+    rows: Vec<Row>,
+}
+
+impl Judged {
+    fn with(self, rows: Vec<Row>) -> Self {
+        Self { rows, ..self }
+    }
+}
+
+/// CodeDeploy's event does not say which lifecycle event fired, but the deployment's target does. No word of it, no row.
+fn wired(stage: Stage, in_progress: &[String]) -> Option<Row> {
+    if in_progress.is_empty() {
+        return None;
+    }
+    let now = in_progress.join(", ");
+    let row = failed(
+        "hook-is-wired-to-its-event",
+        "Was this hook called at the event it is made for?",
+        format!("CodeDeploy is at {now}; this function is made for {stage}"),
+        &format!("In the AppSpec name this function under {stage}, and the one made for {now} there; redeploy."),
+    );
+    if in_progress.iter().any(|event| event == stage.event_name()) {
+        let evidence = format!("CodeDeploy is at {stage}");
+        return Some(Row { outcome: Outcome::Passed, evidence, remedy: None, ..row });
+    }
+    Some(row)
+}
+
+/// A late event: nothing may be done for a deployment that is over.
+fn over(record: &Record) -> Option<Row> {
+    OVER.contains(&record.status.as_str()).then(|| {
+        failed(
+            "deployment-is-running",
+            "Is the deployment still running?",
+            format!("deployment {} is {} already; the event came late", record.id, record.status),
+            "Look at the deployment; redeploy if it is still wanted.",
+        )
+    })
+}
+
+fn failed(id: &str, question: &str, evidence: String, remedy: &str) -> Row {
+    Row {
+        id: id.to_owned(),
+        question: question.to_owned(),
+        outcome: Outcome::Failed,
+        evidence,
+        remedy: Some(remedy.to_owned()),
+        took: Duration::ZERO,
+        advisory: false,
+    }
+}

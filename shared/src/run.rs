@@ -1,0 +1,156 @@
+//! Asks every check at the same time, asks again what may still become so, and has a row for each when the time is over:
+//! a check that panics, errs or never returns hides no other.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::join_all;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::report::words::chain;
+use crate::report::{Outcome, Row};
+
+/// Waits between two questions that could not be asked.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// No check is asked again sooner.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Kept for one last look when the next would be too late.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// A check, and whether its *no* only advises.
+pub struct Asked {
+    /// The check.
+    pub check: Box<dyn Check>,
+    /// Whether it stops nothing.
+    pub advisory: bool,
+}
+
+/// One row for every check, in their order.
+pub async fn ask_all(checks: &[Asked], context: &CheckContext) -> Vec<Row> {
+    let (stopped, _) = watch::channel(false);
+    join_all(checks.iter().map(|asked| ask(asked, context, &stopped))).await
+}
+
+/// Asks one check until it has answered for good, the time is over, or waiting has become pointless.
+async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool>) -> Row {
+    let started = Instant::now();
+    let check = asked.check.as_ref();
+    let told = std::panic::catch_unwind(AssertUnwindSafe(|| (check.id().to_owned(), check.question())));
+    let (id, question) = told.unwrap_or_else(|panic| ("unknown".to_owned(), panic_text(panic.as_ref())));
+    let row = |outcome, evidence: String, remedy: Option<String>| Row {
+        id: id.clone(),
+        question: question.clone(),
+        outcome,
+        evidence,
+        remedy,
+        took: started.elapsed(),
+        advisory: asked.advisory,
+    };
+    let end = context.deadline.questions_end;
+    let mut retry = FIRST_RETRY;
+    let mut pending: Option<Pending> = None;
+    loop {
+        let answer = timeout_at(end, AssertUnwindSafe(check.ask(context)).catch_unwind()).await;
+        let (next, wait) = match answer {
+            Err(_) => {
+                let before = pending.map(|before| format!("; before that: {}", before.evidence)).unwrap_or_default();
+                let evidence = format!("no answer in {}{before}", seconds(started.elapsed()));
+                return row(Outcome::CannotTell, evidence, Some(OUT_OF_TIME.to_owned()));
+            }
+            Ok(Err(panic)) => {
+                let evidence = format!("the check itself broke: {}", panic_text(panic.as_ref()));
+                return row(Outcome::CannotTell, evidence, Some(BROKEN.to_owned()));
+            }
+            Ok(Ok(Ok(Answer::Yes { evidence }))) => return row(Outcome::Passed, evidence, None),
+            Ok(Ok(Ok(Answer::No { evidence, remedy }))) => {
+                if !asked.advisory {
+                    stopped.send_replace(true);
+                }
+                return row(Outcome::Failed, evidence, Some(remedy));
+            }
+            Ok(Ok(Ok(Answer::NotYet { evidence, again_in, remedy }))) => {
+                retry = FIRST_RETRY;
+                (Pending { outcome: Outcome::NotYet, evidence, remedy }, again_in.max(SHORTEST_WAIT))
+            }
+            Ok(Ok(Err(error))) => {
+                let pending = Pending::unanswered(&error);
+                if !error.transient {
+                    return row(pending.outcome, pending.evidence, Some(pending.remedy));
+                }
+                let wait = retry;
+                retry = (retry * 2).min(LONGEST_RETRY);
+                (pending, wait)
+            }
+        };
+        match wait_for(wait, end, stopped).await {
+            Wait::Over => pending = Some(next),
+            Wait::TooLate => {
+                let evidence = format!("{}, after {}", next.evidence, seconds(started.elapsed()));
+                return row(next.outcome, evidence, Some(next.remedy));
+            }
+            Wait::Pointless => {
+                let evidence = format!("{}; not waited for, another check has said no", next.evidence);
+                return row(next.outcome, evidence, Some(next.remedy));
+            }
+        }
+    }
+}
+
+const OUT_OF_TIME: &str = "Look at what it asks; if it only needs longer, raise the function's timeout.";
+const BROKEN: &str = "Report it with this line; until it is mended make the check advisory in the plan.";
+
+/// What is known while nothing is known for good.
+struct Pending {
+    outcome: Outcome,
+    evidence: String,
+    remedy: String,
+}
+
+impl Pending {
+    fn unanswered(error: &CannotTell) -> Self {
+        Self { outcome: Outcome::CannotTell, evidence: chain(error), remedy: error.remedy.clone() }
+    }
+}
+
+/// How a wait ended.
+enum Wait {
+    /// It is time to ask again.
+    Over,
+    /// There is no time left to ask again.
+    TooLate,
+    /// The deployment stops anyway.
+    Pointless,
+}
+
+/// Waits, but not longer than is left for one last look, nor once another check has said no.
+async fn wait_for(wait: Duration, end: Instant, stopped: &watch::Sender<bool>) -> Wait {
+    let now = Instant::now();
+    let last_look = end.checked_sub(LAST_LOOK).unwrap_or(now);
+    let until = match now + wait {
+        until if until < end => until,
+        _ if last_look > now => last_look,
+        _ => return Wait::TooLate,
+    };
+    let mut no = stopped.subscribe();
+    tokio::select! {
+        () = sleep_until(until) => Wait::Over,
+        _ = no.wait_for(|no| *no) => Wait::Pointless,
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text").to_owned()
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs().max(1))
+}

@@ -1,0 +1,80 @@
+//! The Lambda loop of a hook: it never dies at its start, for a function that does answers nobody.
+
+use std::panic;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::error;
+
+use crate::aws::{Aws, ConnectionError};
+use crate::hook::{Checks, Hook, Outside};
+use crate::http::Http;
+use crate::log;
+use crate::ports::{Caller, Ports};
+use crate::redaction::Redactions;
+use crate::report::words::chain;
+use crate::settings::Settings;
+use crate::stage::Stage;
+
+/// The loop itself ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the Lambda runtime ended: {0}")]
+pub struct ServeError(String);
+
+/// Serves a hook for as long as Lambda calls it. `checks` is asked for the checks of every deployment anew, for each has
+/// its own plan; what is wrong there stops the deployment with the reason, instead of the function without one.
+pub async fn serve(stage: Stage, checks: Checks) -> Result<(), ServeError> {
+    let settings = Settings::from_environment();
+    let redactions = Redactions::default();
+    log::start(&settings, &redactions);
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("without a text");
+        error!("panic{place}: {text}");
+    }));
+    let hook = hook(stage, checks, &settings, redactions);
+    let hook = &hook;
+    let handler = service_fn(move |event: LambdaEvent<Value>| async move {
+        let left = left(event.context.deadline, SystemTime::now());
+        match hook {
+            Ok(hook) => hook.handle(&event.payload, left).await.map_err(|error| refused("HookError", &error)),
+            Err(error) => {
+                error!("nobody can be answered, AWS cannot be called: {}", chain(error));
+                Err(refused("ConnectionError", error))
+            }
+        }
+    });
+    lambda_runtime::run(handler).await.map_err(|error| ServeError(error.to_string()))
+}
+
+fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redactions) -> Result<Hook, ConnectionError> {
+    let aws = Arc::new(Aws::new(settings)?);
+    let http = Http::new(settings.extra_roots.clone());
+    let outside = Outside {
+        deployments: aws.clone(),
+        parameters: aws.clone(),
+        answers: aws.clone(),
+        ports: Arc::new(move |caller: Caller| Ports {
+            tasks: aws.clone(),
+            targets: aws.clone(),
+            alarms: aws.clone(),
+            secrets: aws.clone(),
+            probe: Arc::new(http.probe(&caller)),
+        }),
+    };
+    let region = settings.region.clone().unwrap_or_default();
+    Ok(Hook { stage, checks, outside, plan: settings.plan.clone(), region, redactions })
+}
+
+/// What Lambda shows as the function's error.
+fn refused(kind: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+    Diagnostic { error_type: kind.to_owned(), error_message: chain(error) }
+}
+
+/// Time until Lambda kills the process; `deadline` is in milliseconds since 1970.
+fn left(deadline: u64, now: SystemTime) -> Duration {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(deadline).saturating_sub(now)
+}
