@@ -154,22 +154,6 @@ impl State {
     }
 }
 
-/// What AWS takes where nothing is said.
-impl Default for Function {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            command: Vec::new(),
-            environment: BTreeMap::new(),
-            timeout: Duration::from_secs(3),
-            memory_mib: 128,
-            pace: 1.0,
-            access_key: String::new(),
-            max_retries: 0,
-        }
-    }
-}
-
 impl Function {
     /// ARN.
     pub fn arn(&self) -> String {
