@@ -148,15 +148,15 @@ impl<'a> Recognised<'a> {
         match scope.region.as_deref() {
             None | Some(REGION) => Ok(()),
             Some(region) => {
-                let code = match self.protocol {
-                    Protocol::Json { .. } | Protocol::Cbor => "InvalidSignatureException",
-                    _ => "SignatureDoesNotMatch",
+                let (code, status) = match self.protocol {
+                    Protocol::Json { .. } | Protocol::Cbor => ("InvalidSignatureException", StatusCode::BAD_REQUEST),
+                    _ => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
                 };
                 let message = format!(
                     "Credential should be scoped to a valid region: the rehearsal is {REGION}, the request was signed for \
                      {region}"
                 );
-                Err(Refusal::new(code, message).with_status(StatusCode::FORBIDDEN))
+                Err(Refusal::new(code, message).with_status(status))
             }
         }
     }
