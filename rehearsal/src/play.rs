@@ -117,8 +117,16 @@ fn find(name: &str) -> PathBuf {
     if known.is_file() { known } else { PathBuf::from(name) }
 }
 
+/// Reads all of them, and says what is wrong with each.
 fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
-    paths.iter().map(|path| scenario::load(path).map_err(|error| unknown(path, &error))).collect()
+    let (mut all, mut refused) = (Vec::new(), None);
+    for path in paths {
+        match scenario::load(path) {
+            Ok(loaded) => all.push(loaded),
+            Err(error) => refused = Some(unknown(path, &error)),
+        }
+    }
+    refused.map_or(Ok(all), Err)
 }
 
 fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
