@@ -175,7 +175,7 @@ impl Furnisher<'_> {
         environment.extend(version.environment.clone());
         let command = version.command.as_ref().or(self.service.command.as_ref());
         let command = match command {
-            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), command.clone()],
+            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), for_shell(command)],
             None => vec![self.here.binaries.join("orders").display().to_string()],
         };
         let labels = self.plan.text.iter().map(|text| ("greenlight.plan".to_owned(), text.clone())).collect();

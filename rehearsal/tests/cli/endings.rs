@@ -20,6 +20,8 @@ fn a_small_rehearsal_of_an_application_of_ones_own_succeeds_and_leaves_nothing()
     let said = workshop.rehearse(&["run", "small.yaml"]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
     assert!(said.out.contains("its schema is that of blue, migration 20240101"), "{}", said.out);
+    // What its shell would report is the signal.
+    assert!(said.out.contains("stopped: exit status 7"), "{}", said.out);
     assert!(said.out.contains("the scenario expects nothing"), "{}", said.out);
     workshop.is_cleared_up();
 }

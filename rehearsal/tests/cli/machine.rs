@@ -7,8 +7,7 @@ use crate::workshop::{SMALL, Said, Workshop};
 /// Runs the small scenario with another command.
 fn with_command(command: &str) -> Said {
     let workshop = Workshop::new();
-    let usual = "exec python3 -u shop.py";
-    workshop.write("mine.yaml", SMALL.replace(usual, &command.replace('"', "\\\"")));
+    workshop.write("mine.yaml", SMALL.replace("python3 -u shop.py", &format!("\"{command}\"")));
     let said = workshop.rehearse(&["run", "mine.yaml"]);
     workshop.is_cleared_up();
     assert_eq!(said.code, Some(1), "{said:?}");
@@ -32,7 +31,7 @@ fn a_command_that_is_not_found_is_said_by_name() {
 
 #[test]
 fn a_service_that_never_becomes_healthy_is_said_with_its_health_check() {
-    let said = with_command("exec python3 -u -m http.server --bind 127.0.0.1 $PORT");
+    let said = with_command("python3 -u -m http.server --bind 127.0.0.1 $PORT");
     let error = said.one_line_error();
     assert!(error.contains("its health check, GET /health, was not answered 200; its last output: "), "{error}");
     assert!(error.contains("404"), "{error}");

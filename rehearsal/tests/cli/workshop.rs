@@ -19,7 +19,7 @@ const CLEARS_UP_WITHIN: Duration = Duration::from_secs(15);
 /// A scenario whose hooks are all left out, whose service is a small Python program, and which needs no database.
 pub(crate) const SMALL: &str = "\
 story: A service answers whatever it is asked.
-service: { name: shop, database: false, command: \"exec python3 -u shop.py\", desired_count: 1 }
+service: { name: shop, database: false, command: python3 -u shop.py, desired_count: 1 }
 hooks:
   before_install: { none: true }
   after_install: { none: true }
@@ -29,7 +29,7 @@ hooks:
 ";
 
 const SHOP: &str = "\
-import http.server, os
+import http.server, os, signal
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_GET(self):
@@ -38,6 +38,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
         self.end_headers()
     def log_message(self, *_):
         pass
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
 http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Shop).serve_forever()
 ";
 
