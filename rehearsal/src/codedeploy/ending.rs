@@ -128,16 +128,18 @@ fn firing(state: &State, group: &DeploymentGroup) -> Vec<String> {
 /// Writes the end into the record, and begins a rollback where the group wants one.
 pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<(), Ending>) {
     let now = course.world.now();
+    let is_rollback = course.records().is_some_and(|(deployment, _)| deployment.rolls_back.is_some());
+    let what = if is_rollback { "rollback" } else { "deployment" };
     let Err(ending) = result else {
         course.record(|deployment| {
             deployment.status = DeploymentStatus::Succeeded;
             deployment.completed_at = Some(now);
         });
-        course.say(format!("deployment {} Succeeded", course.id));
+        course.say(format!("{what} {} Succeeded", course.id));
         return;
     };
     let (error, status) = (ending.error(), ending.status());
-    course.say(format!("deployment {} {}: {}", course.id, status.name(), error.message));
+    course.say(format!("{what} {} {}: {}", course.id, status.name(), error.message));
     // One change of the world: nobody sees the end without the rollback that follows from it.
     let rolls_back = course.world.update(|state| {
         let Some(deployment) = state.codedeploy.deployment_mut(&course.id) else { return false };
