@@ -63,13 +63,19 @@ impl Run {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
+        // Found out now rather than after minutes of rehearsing.
+        if let Some(file) = &self.json
+            && let Err(error) = write(file, &[])
+        {
+            return fail(&format!("{error:#}"), BAD_INPUT);
+        }
         let prepared = machine(self.artifacts.as_deref(), None, &loaded)
             .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
         let (machine, mut interruptions) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut broken) = (Vec::new(), Vec::new());
         for scenario in loaded {
             let name = scenario.name.clone();
             let played = tokio::select! {
@@ -78,7 +84,10 @@ impl Run {
             };
             match played {
                 Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => return fail(&format!("{name}: {error:#}"), 1),
+                Ok(Err(error)) => {
+                    fail(&format!("{name}: {error:#}"), 1);
+                    broken.push(name);
+                }
                 Err(interruption) => return interruption.end(),
             }
         }
@@ -87,7 +96,7 @@ impl Run {
         {
             return fail(&format!("{error:#}"), 1);
         }
-        verdict(&outcomes)
+        verdict(&outcomes, &broken)
     }
 }
 
@@ -267,14 +276,17 @@ fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {
     std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))
 }
 
-fn verdict(outcomes: &[Outcome]) -> ExitCode {
+/// `broken` are those that could not be played to their end, which was said.
+fn verdict(outcomes: &[Outcome], broken: &[String]) -> ExitCode {
     let disappointed: Vec<&str> =
         outcomes.iter().filter(|it| !it.disappointments.is_empty()).map(|it| it.scenario.as_str()).collect();
-    if outcomes.len() > 1 {
-        say(&format!("{} scenarios, {} not as expected", outcomes.len(), disappointed.len()));
+    if outcomes.len() + broken.len() > 1 {
+        let not_played = if broken.is_empty() { String::new() } else { format!(", {} not played", broken.len()) };
+        let all = outcomes.len() + broken.len();
+        say(&format!("{all} scenarios, {} not as expected{not_played}", disappointed.len()));
     }
     if disappointed.is_empty() {
-        ExitCode::SUCCESS
+        ExitCode::from(u8::from(!broken.is_empty()))
     } else {
         fail(&format!("not as expected: {}", disappointed.join(", ")), 1)
     }

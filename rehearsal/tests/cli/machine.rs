@@ -38,6 +38,27 @@ fn a_service_that_never_becomes_healthy_is_said_with_its_health_check() {
 }
 
 #[test]
+fn a_scenario_that_cannot_be_played_does_not_keep_the_next_from_it() {
+    let workshop = Workshop::new();
+    workshop.write("broken.yaml", SMALL.replace("python3 -u shop.py", "exit 3"));
+    let said = workshop.rehearse(&["run", "broken.yaml", "small.yaml", "--json", "outcome.json"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.one_line_error().starts_with("broken: blue does not serve"), "{said:?}");
+    assert!(said.out.ends_with("2 scenarios, 0 not as expected, 1 not played\n"), "{}", said.out);
+    let outcome = std::fs::read_to_string(workshop.path().join("outcome.json")).expect("it was asked for");
+    assert!(outcome.contains("\"scenario\": \"small\"") && outcome.contains("\"Succeeded\""), "{outcome}");
+    workshop.is_cleared_up();
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_said_before_anything_starts() {
+    let workshop = Workshop::new();
+    let said = workshop.rehearse(&["run", "small.yaml", "--json", "nowhere/outcome.json"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.one_line_error().starts_with("nowhere/outcome.json cannot be written"), "{said:?}");
+}
+
+#[test]
 fn a_port_in_use_is_said_by_number() {
     let workshop = Workshop::new();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
