@@ -276,6 +276,7 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     };
     let settings = lambda::Settings { endpoint_url: endpoint_url.to_owned(), reaper: machine.reaper.clone() };
     let mut actors = JoinSet::new();
+    actors.spawn(world.clock.clone().run());
     actors.spawn(ecs::run(Arc::clone(world)));
     actors.spawn(tasks::run(Arc::clone(world), launch));
     actors.spawn(lambda::run(Arc::clone(world), settings));
