@@ -106,8 +106,8 @@ impl Outcome {
         }
         if let Some(versions) = &expect.migrations {
             let is: Vec<i64> = self.migrations.iter().flatten().filter(|(_, ok)| *ok).map(|(it, _)| *it).collect();
-            if is != *versions {
-                wrong.push(format!("expected migrations {versions:?} to be recorded; {is:?} are"));
+            if is != versions.value {
+                wrong.push(format!("expected migrations {:?} to be recorded; {is:?} are", versions.value));
             }
         }
         for words in &expect.says {
