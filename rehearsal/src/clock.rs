@@ -33,6 +33,10 @@ struct Shared {
 struct State {
     /// Whether [`Clock::run`] ticks, so that a fast pace can wait for it.
     ticks: bool,
+    /// World seconds per real second while nothing works.
+    idle_pace: f64,
+    /// Whether a wait may be skipped faster than that.
+    skips: bool,
     /// World time at `since`.
     base: Timestamp,
     since: Instant,
@@ -53,11 +57,23 @@ impl Default for Clock {
 impl Clock {
     /// A clock that shows the real time and runs at the idle pace.
     pub fn new() -> Self {
+        Self::running(IDLE_PACE, true)
+    }
+
+    /// A clock for people who look on: while nothing works it runs `pace` times faster than real time, and no wait is
+    /// skipped any faster.
+    pub fn at_pace(pace: f64) -> Self {
+        Self::running(pace, false)
+    }
+
+    fn running(idle_pace: f64, skips: bool) -> Self {
         let state = State {
             ticks: false,
+            idle_pace,
+            skips,
             base: Timestamp::now(),
             since: Instant::now(),
-            pace: IDLE_PACE,
+            pace: idle_pace,
             workers: Vec::new(),
             skippers: Vec::new(),
             next_id: 0,
@@ -97,11 +113,16 @@ impl Clock {
         })
     }
 
-    /// Waits for `wait` of the world's time. Unless somebody works meanwhile, this takes at most `at_most` of real time.
+    /// Waits for `wait` of the world's time. Unless somebody works meanwhile, or the clock was made with
+    /// [`Clock::at_pace`], this takes at most `at_most` of real time.
     pub async fn skip(&self, wait: Duration, at_most: Duration) {
         let ends = self.now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let pace = wait.as_secs_f64() / at_most.as_secs_f64().max(0.001);
-        let _fast = (pace > IDLE_PACE).then(|| {
+        let faster = {
+            let state = self.lock();
+            state.skips && pace > state.idle_pace
+        };
+        let _fast = faster.then(|| {
             self.change(|state| {
                 let id = state.take_id();
                 state.skippers.push((id, pace));
@@ -187,7 +208,7 @@ impl State {
         self.base = self.now();
         self.since = Instant::now();
         let slowest = self.workers.iter().map(|(_, pace)| *pace).reduce(f64::min);
-        let fastest = self.skippers.iter().map(|(_, pace)| *pace).fold(IDLE_PACE, f64::max);
+        let fastest = self.skippers.iter().map(|(_, pace)| *pace).fold(self.idle_pace, f64::max);
         self.pace = slowest.unwrap_or(fastest);
     }
 }
@@ -222,6 +243,15 @@ mod tests {
         clock.skip(Duration::from_secs(3600), Duration::from_secs(1)).await;
         assert!(clock.now().duration_since(world).as_secs() >= 3600);
         assert!(real.elapsed() <= Duration::from_millis(1010), "took {:?}", real.elapsed());
+    }
+
+    /// Somebody who types commands must see a canary of five minutes, and may want it as long as it is on AWS.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_with_a_pace_skips_nothing() {
+        let clock = Clock::at_pace(30.0);
+        let real = Instant::now();
+        clock.skip(Duration::from_secs(300), Duration::from_secs(1)).await;
+        assert_eq!(real.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use crate::alb::{Alb, AlbHandle};
 use crate::clock::Clock;
 use crate::codedeploy::api::{self, NewDeployment, NewRevision};
 use crate::codedeploy::engine::{self, in_words};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::Outcome;
 use crate::postgres::Postgres;
 use crate::reaper::Reaper;
@@ -22,9 +22,10 @@ use crate::served_plan::ServedPlan;
 use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
 use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
-use crate::wire::{Wire, WireHandle};
-use crate::world::World;
+use crate::wire::{Call, Wire, WireHandle};
+use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
+use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda};
 
 /// World time that users are watched before the deployment begins and after it has ended.
@@ -35,6 +36,9 @@ const WATCHED_TAKES: Duration = Duration::from_millis(600);
 const BLUE_SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// A user's patience, real time.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The phase of requests that are sent after one deployment and before the next.
+const BETWEEN: &str = "between deployments";
 
 /// What a rehearsal needs of this machine.
 #[derive(Clone)]
@@ -96,6 +100,41 @@ impl Rehearsal {
         }
     }
 
+    /// Between deployments the clock runs at real speed from now on, so that what a person sees keeps its age; while an
+    /// alarm fires it runs on, so that nobody waits for its recovery.
+    pub fn rest_in_real_time(&mut self) {
+        let world = Arc::clone(&self.world);
+        self.actors.spawn(async move {
+            let all_ended = |state: &State| state.codedeploy.deployments.iter().all(|it| it.status.is_final());
+            let quiet = |state: &State| state.alarms.iter().all(|alarm| alarm.state != AlarmState::Alarm);
+            loop {
+                world.until(|state| all_ended(state).then_some(())).await;
+                if world.read(|state| state.phase != setup::BEFORE) {
+                    world.update(|state| BETWEEN.clone_into(&mut state.phase));
+                }
+                tokio::select! {
+                    () = world.until(|state| quiet(state).then_some(())) => {}
+                    () = world.until(|state| (!all_ended(state)).then_some(())) => {}
+                }
+                let _real_time = world.clock.working();
+                world.until(|state| (!(all_ended(state) && quiet(state))).then_some(())).await;
+            }
+        });
+    }
+
+    /// Users send no more; what became of their requests, once each has ended.
+    pub async fn end_traffic(&mut self) -> LedgerSummary {
+        if let Some(traffic) = self.traffic.take() {
+            traffic.stop().await;
+        }
+        self.ledger.summary()
+    }
+
+    /// Every AWS call so far, oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.wire.calls()
+    }
+
     /// Where any AWS client reaches this world.
     pub fn endpoint_url(&self) -> &str {
         self.wire.url()
@@ -123,10 +162,7 @@ impl Rehearsal {
         }
         self.world.update(|state| "after".clone_into(&mut state.phase));
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
-        if let Some(traffic) = self.traffic.take() {
-            traffic.stop().await;
-        }
-        let summary = self.ledger.summary();
+        let summary = self.end_traffic().await;
         let mut outcome = self.world.read(|state| Outcome::of(&self.loaded.name, &id, state, summary));
         if let Some(postgres) = &self.postgres {
             let applied = postgres.applied_migrations(&self.loaded.scenario.service.name).await?;
@@ -271,8 +307,10 @@ fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) 
 }
 
 fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: &str) -> JoinSet<()> {
+    // What a task definition starts that a person registers without a command.
+    let sample = || LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]);
     let launch = Launch {
-        command: LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]),
+        command: loaded.scenario.service.command.clone().map_or_else(sample, LaunchCommand::Shell),
         port_variable: loaded.scenario.service.port_variable.clone(),
         environment: Default::default(),
         folder: Some(loaded.folder.clone()).filter(|folder| folder.is_dir()),
@@ -308,4 +346,9 @@ fn planned(spec: &RequestSpec) -> Result<PlannedRequest> {
 /// A world with its own clock, nothing in it yet.
 pub fn new_world() -> Arc<World> {
     Arc::new(World::new(Clock::new()))
+}
+
+/// As [`new_world`], for people who look on: while a deployment only waits, its clock runs this many times faster.
+pub fn new_world_at_pace(pace: f64) -> Arc<World> {
+    Arc::new(World::new(Clock::at_pace(pace)))
 }

@@ -5,13 +5,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+
+#[path = "support/programs.rs"]
+mod programs;
 
 /// Plays one scenario and compares its spine with the committed transcript.
 fn play(name: &str) {
-    let output = Command::new(rehearse()).args(["run", name]).output().unwrap();
+    let output = Command::new(programs::rehearse()).args(["run", name]).output().unwrap();
     let transcript = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
@@ -73,17 +75,6 @@ fn entry(line: &str) -> Option<(&str, &str)> {
 
 fn is_duration(line: &str) -> bool {
     line.strip_suffix(" s").is_some_and(|number| number.parse::<f64>().is_ok())
-}
-
-/// The program, once everything that it starts is built.
-fn rehearse() -> &'static Path {
-    static REHEARSE: OnceLock<PathBuf> = OnceLock::new();
-    REHEARSE.get_or_init(|| {
-        // The whole workspace, as `make` builds it: fewer packages would have other features, and take minutes.
-        let build = Command::new(env!("CARGO")).args(["build", "--locked", "--workspace"]).status().unwrap();
-        assert!(build.success(), "the hooks and the sample service build");
-        PathBuf::from(env!("CARGO_BIN_EXE_rehearse"))
-    })
 }
 
 macro_rules! scenarios {
