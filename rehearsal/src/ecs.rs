@@ -16,6 +16,8 @@ use crate::world::{State, World, ZONES};
 const LONGEST_RESTART_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How long a target is unhealthy before the scheduler stops its task. AWS does not say.
 const NOTICES_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// Why a task is stopped that is not wanted any more, in ECS's words.
+const SCALING: &str = "Scaling activity initiated by";
 /// How often the scheduler looks when nothing rings: grace periods and restart pauses end without a bell.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
@@ -88,7 +90,7 @@ fn steps_of_task_set(state: &State, set: &TaskSet, grace: Duration, now: Timesta
         }
     }
     for task in wanted.iter().skip(desired) {
-        let reason = format!("Scaling activity initiated by (deployment {})", set.id);
+        let reason = format!("{SCALING} (deployment {})", set.id);
         steps.push(Step::WantStop { task: task.id.clone(), reason: scheduler(reason) });
     }
     for task in wanted.iter().take(desired) {
@@ -153,6 +155,10 @@ fn target_of<'a>(state: &'a State, task: &Task) -> Option<&'a Target> {
     group.targets.iter().find(|target| target.task == task.id)
 }
 
+fn is_scaling(reason: &StopReason) -> bool {
+    reason.reason.starts_with(SCALING)
+}
+
 fn scheduler(reason: String) -> StopReason {
     StopReason { code: "ServiceSchedulerInitiated", reason }
 }
@@ -161,9 +167,13 @@ fn take(state: &mut State, step: Step, now: Timestamp) {
     match step {
         Step::Start { task_set, zone } => start(state, &task_set, zone, now),
         Step::WantStop { task, reason } => {
-            let Some(found) = state.task_mut(&task) else { return };
-            let text = format!("task {} is to stop: {}", short(&task), reason.reason);
-            found.stop_wanted = Some(reason);
+            let name = state.task_name(&task);
+            // In full, with ARNs, it is what the API tells.
+            let why = if is_scaling(&reason) { "it is scaled in" } else { "it fails its health checks" };
+            let text = format!("{name} is to stop: {why}");
+            if let Some(found) = state.task_mut(&task) {
+                found.stop_wanted = Some(reason);
+            }
             state.journal.say(now, Who::Ecs, text);
         }
         Step::Stop { task } => {
@@ -237,11 +247,18 @@ fn register(state: &mut State, task: &str, now: Timestamp) {
 }
 
 fn deregister(state: &mut State, task: &str, now: Timestamp) {
-    let State { target_groups, journal, .. } = state;
-    for group in target_groups {
+    let named = state.target_groups.iter().flat_map(|group| group.targets.iter().map(move |target| (group, target)));
+    let lines: Vec<String> = named
+        .filter(|(_, target)| target.task == task)
+        .map(|(group, target)| {
+            format!("target {} in {}: {} → draining", state.target_name(target), group.name, target.health.state())
+        })
+        .collect();
+    for line in lines {
+        state.journal.say(now, Who::LoadBalancer, line);
+    }
+    for group in &mut state.target_groups {
         for target in group.targets.iter_mut().filter(|target| target.task == task) {
-            let (at, was, name) = (format!("{}:{}", target.address, target.port), target.health.state(), &group.name);
-            journal.say(now, Who::LoadBalancer, format!("target {at} in {name}: {was} → draining"));
             target.health = Health::Draining;
             target.since = now;
         }

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub migrations: Option<Vec<(i64, bool)>>,
     /// What became of production requests.
     pub ledger: LedgerSummary,
+    /// Whether nothing was expected at all.
+    pub expects_nothing: bool,
     /// What was expected and is not so.
     pub disappointments: Vec<String>,
 }
@@ -55,12 +57,14 @@ impl Outcome {
                 .unwrap_or_default(),
             migrations: None,
             ledger,
+            expects_nothing: true,
             disappointments: Vec::new(),
         }
     }
 
     /// Holds the outcome and the transcript against what was expected.
     pub fn judge(&mut self, expect: &Expectation, transcript: &str) {
+        self.expects_nothing = *expect == Expectation::default();
         let mut wrong = Vec::new();
         if let Some(status) = expect.status
             && status.name() != self.status
@@ -148,7 +152,8 @@ impl Outcome {
             lines.push(format!("NOT AS EXPECTED: {disappointment}"));
         }
         if self.disappointments.is_empty() {
-            lines.push("as expected".to_owned());
+            let said = if self.expects_nothing { "the scenario expects nothing" } else { "as expected" };
+            lines.push(said.to_owned());
         }
         lines.join("\n")
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use greenlight::stage::Stage;
 use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
@@ -115,8 +116,9 @@ pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, load
         None => exe.parent().map(Path::to_owned).unwrap_or_default(),
     };
     let missing = |name: &str| !binaries.join(name).is_file();
-    let mut needed: Vec<&str> = greenlight::stage::Stage::ALL.iter().map(|stage| stage.hook_name()).collect();
-    if loaded.iter().any(|it| it.scenario.service.command.is_none()) {
+    let own = |stage: &&Stage| loaded.iter().any(|it| it.scenario.runs_own_hook(**stage));
+    let mut needed: Vec<&str> = Stage::ALL.iter().filter(own).map(|stage| stage.hook_name()).collect();
+    if loaded.iter().any(|it| it.scenario.runs_sample_service()) {
         needed.push("orders");
     }
     needed.retain(|name| missing(name));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
+use greenlight::stage::Stage;
 use tokio::task::JoinSet;
 
 use crate::alb::{Alb, AlbHandle};
@@ -25,6 +26,7 @@ use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Call, Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
+use crate::world::services::Task;
 use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda};
 
@@ -221,10 +223,7 @@ impl Rehearsal {
                 return Some(Ok(()));
             }
             let died = state.tasks.iter().find(|task| task.stopped.is_some())?;
-            let why = died.stopped.as_ref().map(|it| it.reason.clone()).unwrap_or_default();
-            let last = died.last_lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
-            let code = died.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
-            Some(Err(anyhow!("blue does not start: {why}{code}; the last it wrote:{last}")))
+            Some(Err(anyhow!("blue does not serve: {}", in_one_line(died, state))))
         });
         tokio::select! {
             result = steady => result,
@@ -252,9 +251,10 @@ impl Rehearsal {
         }
         let follower = follow_phases(Arc::clone(&self.world), self.ledger.clone());
         self.actors.spawn(follower);
+        let rate = plan.rate;
         let traffic = Traffic::start(Arc::clone(&self.world), plan, self.ledger.clone(), self.alb.access_log());
         self.traffic = Some(traffic);
-        self.world.say(Who::Rehearsal, format!("blue serves; users send {} requests", spec.rate));
+        self.world.say(Who::Rehearsal, format!("blue serves; users send {rate} requests a second"));
         Ok(())
     }
 }
@@ -289,7 +289,8 @@ fn login(postgres: &Postgres, loaded: &Loaded) -> DatabaseLogin {
 }
 
 fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) {
-    if let Some(bake) = plan.bake {
+    let bakes = !loaded.scenario.leaves_out(Stage::AfterAllowTraffic);
+    if let Some(bake) = plan.bake.filter(|_| bakes) {
         world.say(
             Who::Rehearsal,
             format!(
@@ -333,6 +334,21 @@ async fn follow_phases(world: Arc<World>, ledger: Ledger) {
     loop {
         phase = world.until(|state| (state.phase != phase).then(|| state.phase.clone())).await;
         ledger.enter(phase.clone());
+    }
+}
+
+/// Why a task is gone, with the last it wrote.
+fn in_one_line(died: &Task, state: &State) -> String {
+    let Some(stopped) = &died.stopped else { return "it has stopped".to_owned() };
+    let check = state.task_set(&died.task_set).and_then(|set| state.target_group(&set.target_group));
+    let last = died.last_lines.iter().rev().find(|line| !line.trim().is_empty());
+    let last = last.map_or_else(|| "it wrote nothing".to_owned(), |line| format!("its last output: {}", line.trim()));
+    match (stopped.code, check.map(|group| &group.health_check)) {
+        ("TaskFailedToStart", _) => stopped.reason.clone(),
+        ("ServiceSchedulerInitiated", Some(check)) => {
+            format!("its health check, GET {}, was not answered {}; {last}", check.path, check.matcher)
+        }
+        _ => format!("{}; {last}", stopped.reason),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use greenlight::document::{self, DocumentError, Spanned};
 use greenlight::plan::Plan;
+use greenlight::stage::Stage;
 use greenlight::units::Rate;
 use serde::Deserialize;
 
@@ -69,6 +70,26 @@ pub struct Scenario {
     pub expect: Expectation,
 }
 
+impl Scenario {
+    /// Whether the AppSpec names no function at this stage.
+    pub fn leaves_out(&self, stage: Stage) -> bool {
+        self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
+    }
+
+    /// Whether a version is the sample service.
+    pub fn runs_sample_service(&self) -> bool {
+        self.service.command.is_none() && [&self.blue, &self.green].iter().any(|it| it.command.is_none())
+    }
+
+    /// Whether greenlight's own hook runs at this stage.
+    pub fn runs_own_hook(&self, stage: Stage) -> bool {
+        let replaced = |(event, spec): (&LifecycleEventName, &HookSpec)| {
+            event.stage() == stage && (spec.is_left_out() || spec.command.is_some())
+        };
+        !self.hooks.iter().any(replaced)
+    }
+}
+
 /// A lifecycle event at which a function can be called.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
@@ -83,8 +104,7 @@ pub enum LifecycleEventName {
 
 impl LifecycleEventName {
     /// greenlight's stage at this event.
-    pub fn stage(self) -> greenlight::stage::Stage {
-        use greenlight::stage::Stage;
+    pub fn stage(self) -> Stage {
         match self {
             Self::BeforeInstall => Stage::BeforeInstall,
             Self::AfterInstall => Stage::AfterInstall,
@@ -189,5 +209,8 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         None => None,
     };
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    // A function starts elsewhere: what it is given must not depend on where this was typed.
+    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
+        .map_err(|error| LoadError::Unreadable { path: folder, source: Unreadable::Refused(error) })?;
     Ok(Loaded { name, folder, scenario, plan })
 }

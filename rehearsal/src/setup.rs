@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::codedeploy::api::{self, NewRevision};
 use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version};
 use crate::served_plan::ServedPlan;
+use crate::tasks::for_shell;
 use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
 use crate::world::deployments::{
     Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, RevisionLocation,
@@ -176,7 +177,7 @@ impl Furnisher<'_> {
         environment.extend(version.environment.clone());
         let command = version.command.as_ref().or(self.service.command.as_ref());
         let command = match command {
-            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), command.clone()],
+            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), for_shell(command)],
             None => vec![self.here.binaries.join("orders").display().to_string()],
         };
         let labels = self.plan.text.iter().map(|text| ("greenlight.plan".to_owned(), text.clone())).collect();
@@ -235,7 +236,8 @@ impl Furnisher<'_> {
             Some(command) => vec![
                 "sh".to_owned(),
                 "-c".to_owned(),
-                format!("cd \"$0\" && exec {command}"),
+                format!("cd \"$1\" || exit; {}", for_shell(&command)),
+                "hook".to_owned(),
                 self.loaded.folder.display().to_string(),
             ],
             None => vec![self.here.binaries.join(stage.hook_name()).display().to_string()],
@@ -339,11 +341,8 @@ impl Furnisher<'_> {
     }
 
     fn app_spec(&self, task_definition: &str) -> String {
-        let left_out = |stage: &Stage| {
-            self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.is_left_out())
-        };
         let mut hooks = String::new();
-        for stage in Stage::ALL.iter().filter(|stage| !left_out(stage)) {
+        for stage in Stage::ALL.iter().filter(|stage| !self.loaded.scenario.leaves_out(**stage)) {
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
             hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
         }

@@ -17,6 +17,8 @@ use crate::world::services::{Task, TaskStatus};
 mod command;
 mod life;
 
+pub(crate) use command::for_shell;
+
 /// How tasks are started.
 #[derive(Clone)]
 pub struct Launch {

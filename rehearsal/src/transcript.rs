@@ -26,7 +26,7 @@ impl Transcript {
         let who = format!("{:<10}", entry.who.to_string());
         let _ = write!(text, "{at}  {who}  {first}");
         for line in lines {
-            let _ = write!(text, "\n{:22}{line}", "");
+            let _ = write!(text, "\n{}", format!("{:22}{line}", "").trim_end());
         }
         text.trim_end().to_owned()
     }

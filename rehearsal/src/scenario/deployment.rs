@@ -67,8 +67,10 @@ pub enum AppSpecPlace {
 #[serde(deny_unknown_fields)]
 pub struct Shift {
     /// Share of a step.
+    #[serde(deserialize_with = "rules::shift_percent")]
     pub percent: Percent,
     /// Wait between steps: whole minutes.
+    #[serde(deserialize_with = "rules::shift_interval")]
     pub interval: Span,
 }
 
@@ -175,14 +177,6 @@ impl DeploymentSpec {
         if let [_, second, ..] = said.as_slice() {
             let message = "say one of `config`, `canary` and `linear`, not two";
             return text.refuse(*second, message);
-        }
-        for shift in [&self.canary, &self.linear].into_iter().flatten() {
-            let (percent, interval) = (shift.value.percent.percent(), shift.value.interval.duration());
-            let whole = percent.fract() == 0.0 && (1.0..=99.0).contains(&percent);
-            if !whole || interval.is_zero() || interval.as_secs() % 60 != 0 || interval.subsec_nanos() != 0 {
-                let message = "CodeDeploy takes whole percent from 1% to 99% and whole minutes";
-                return text.refuse(shift.referenced, message);
-            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::rules;
 use crate::world::services::Colour;
 
 /// What must come of a scenario; a key that is missing is not looked at.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// How the deployment ends.

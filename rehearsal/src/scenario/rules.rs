@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use greenlight::document::{Spanned, one_of};
-use greenlight::units::{Rate, Span};
+use greenlight::units::{Percent, Rate, Span};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -81,6 +81,23 @@ fn span<'de, D: Deserializer<'de>>(
     let end = |seconds: u64| Span::new(std::time::Duration::from_secs(seconds));
     let (from, to) = (end(*limits.start()), end(*limits.end()));
     Err(de::Error::custom(format!("`{span}` is out of bounds; {whose} takes {from} to {to}")))
+}
+
+/// A duration of so many whole minutes.
+fn whole_minutes<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    limits: RangeInclusive<u64>,
+    what: &str,
+) -> Result<Span, D::Error> {
+    let span = Span::deserialize(deserializer)?;
+    let seconds = span.duration().as_secs();
+    let sound = span.duration().subsec_nanos() == 0 && seconds % 60 == 0 && limits.contains(&(seconds / 60));
+    let end = |minutes: u64| Span::new(std::time::Duration::from_secs(minutes * 60));
+    let wrong = || {
+        let (from, to) = (end(*limits.start()), end(*limits.end()));
+        de::Error::custom(format!("`{span}` is no {what}; expected whole minutes, `{from}` to `{to}`"))
+    };
+    if sound { Ok(span) } else { Err(wrong()) }
 }
 
 /// Some words.
@@ -236,13 +253,7 @@ pub(super) fn threshold<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f6
 
 /// The length of an alarm's period.
 pub(super) fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-    let span = Span::deserialize(deserializer)?;
-    let duration = span.duration();
-    let sound =
-        duration.as_secs() % 60 == 0 && duration.subsec_nanos() == 0 && (60..=86_400).contains(&duration.as_secs());
-    let wrong =
-        || de::Error::custom(format!("`{span}` is no period of an alarm; expected whole minutes, `1m` to `24h`"));
-    if sound { Ok(span) } else { Err(wrong()) }
+    whole_minutes(deserializer, 1..=1440, "period of an alarm")
 }
 
 /// How many periods an alarm looks at.
@@ -250,14 +261,25 @@ pub(super) fn periods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32,
     whole(deserializer, 1..=100, "")
 }
 
+/// Share of a step of a canary or linear configuration.
+/// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedCanary.html>
+pub(super) fn shift_percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Percent, D::Error> {
+    let percent = Percent::deserialize(deserializer)?;
+    let sound = percent.percent().fract() == 0.0 && (1.0..=99.0).contains(&percent.percent());
+    let wrong =
+        || de::Error::custom(format!("`{percent}` is no step of a shift; expected whole percent, `1%` to `99%`"));
+    if sound { Ok(percent) } else { Err(wrong()) }
+}
+
+/// Wait between two steps.
+pub(super) fn shift_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    whole_minutes(deserializer, 1..=2880, "interval between steps")
+}
+
 /// How long blue is kept.
 /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_BlueInstanceTerminationOption.html>
 pub(super) fn termination_wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
-    let span = Span::deserialize(deserializer)?;
-    let duration = span.duration();
-    let sound = duration.as_secs() % 60 == 0 && duration.subsec_nanos() == 0 && duration.as_secs() <= 2880 * 60;
-    let wrong = || de::Error::custom(format!("`{span}` is no termination wait; expected whole minutes, `0m` to `48h`"));
-    if sound { Ok(Some(span)) } else { Err(wrong()) }
+    whole_minutes(deserializer, 0..=2880, "termination wait").map(Some)
 }
 
 /// Memory of a function.

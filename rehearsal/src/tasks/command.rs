@@ -33,7 +33,7 @@ pub(super) fn in_words(command: &Command) -> String {
 
 /// A simple command replaces its shell, so that the process that gets the signals and whose exit code counts is the
 /// application itself, as in a container.
-fn for_shell(line: &str) -> String {
+pub(crate) fn for_shell(line: &str) -> String {
     let first = line.split_whitespace().next().unwrap_or_default();
     let compound = line.contains([';', '&', '|', '\n', '(', '{', '`']);
     let not_a_program =

@@ -124,7 +124,7 @@ async fn begin_on(
             let exit = process.kill().await;
             let lines = process.last_lines();
             let reason = format!(
-                "`{}` did not listen on 127.0.0.1:{port} (${}) within {} s{}",
+                "`{}` did not listen on 127.0.0.1:{port}, the port it was given in ${}, within {} s{}",
                 command::in_words(&command), launch.port_variable, STARTS_WITHIN.as_secs(), last_output(&lines)
             );
             return Err(Ended::failed_to_start(reason, Some(exit), lines));
@@ -136,7 +136,7 @@ async fn begin_on(
     }
     let (now, took) = (world.now(), begun.elapsed());
     world.update(|state| {
-        let name = name(state, id);
+        let name = state.task_name(id);
         if let Some(task) = state.task_mut(id) {
             // A stop that was asked for in this moment stands.
             if task.status == TaskStatus::Pending {
@@ -201,13 +201,15 @@ fn stopped_by_user() -> StopReason {
 fn book_end(world: &World, id: &str, ended: Ended) {
     let now = world.now();
     world.update(|state| {
-        let name = name(state, id);
+        let name = state.task_name(id);
         let how = match (ended.why.code, ended.exit) {
             // Its reason says how already.
             ("TaskFailedToStart", _) => format!("{name} failed to start: {}", ended.why.reason),
             ("EssentialContainerExited", Some(exit)) => {
                 format!("{name} stopped, {}: {exit}{}", ended.why.reason, last_output(&ended.lines))
             }
+            // Why it was stopped was said when it was decided.
+            ("ServiceSchedulerInitiated", Some(exit)) => format!("{name} stopped: {exit}"),
             (_, Some(exit)) => format!("{name} stopped, {}: {exit}", ended.why.reason),
             (_, None) => format!("{name} stopped before it started, {}", ended.why.reason),
         };
@@ -220,13 +222,6 @@ fn book_end(world: &World, id: &str, ended: Ended) {
         }
         state.journal.say(now, Who::Ecs, how);
     });
-}
-
-/// `green task 1a2b3c4d`.
-fn name(state: &crate::world::State, id: &str) -> String {
-    let task = state.tasks.iter().find(|task| task.id == id);
-    let colour = task.and_then(|task| state.task_set(&task.task_set)).map(|set| format!("{} ", set.colour));
-    format!("{}task {}", colour.unwrap_or_default(), id.get(..8).unwrap_or(id))
 }
 
 fn last_output(lines: &[String]) -> String {

@@ -277,9 +277,13 @@ impl State {
 
     /// A target's name for people: `127.0.0.1:34567 (green task 1a2b3c4d)`.
     pub fn target_name(&self, target: &Target) -> String {
-        let colour = self.colour_of_task(&target.task).map(|colour| format!("{colour} ")).unwrap_or_default();
-        let task = target.task.get(..8).unwrap_or(&target.task);
-        format!("{}:{} ({colour}task {task})", target.address, target.port)
+        format!("{}:{} ({})", target.address, target.port, self.task_name(&target.task))
+    }
+
+    /// A task's name for people: `green task 1a2b3c4d`.
+    pub fn task_name(&self, task: &str) -> String {
+        let colour = self.colour_of_task(task).map(|colour| format!("{colour} ")).unwrap_or_default();
+        format!("{colour}task {}", task.get(..8).unwrap_or(task))
     }
 
     /// The colour of the task set that a task belongs to.

@@ -1,0 +1,94 @@
+//! What is in the way on this machine is said in one line, with the last output of what did not start.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use crate::workshop::{SMALL, Said, Workshop};
+
+/// Runs the small scenario with another command.
+fn with_command(command: &str) -> Said {
+    let workshop = Workshop::new();
+    workshop.write("mine.yaml", SMALL.replace("python3 -u shop.py", &format!("\"{command}\"")));
+    let said = workshop.rehearse(&["run", "mine.yaml"]);
+    workshop.is_cleared_up();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    said
+}
+
+#[test]
+fn a_command_that_exits_at_once_is_said_with_its_last_output() {
+    let said = with_command("echo no config here >&2; exit 3");
+    let error = said.one_line_error();
+    assert!(error.starts_with("mine: blue does not serve: `echo no config here >&2; exit 3` ended before"), "{error}");
+    assert!(error.ends_with("($PORT): exit status 3; its last output: no config here"), "{error}");
+}
+
+#[test]
+fn a_command_that_is_not_found_is_said_by_name() {
+    let said = with_command("no-such-program --port 1");
+    let error = said.one_line_error();
+    assert!(error.contains("`no-such-program --port 1`") && error.contains("not found"), "{error}");
+}
+
+#[test]
+fn a_service_that_never_becomes_healthy_is_said_with_its_health_check() {
+    let said = with_command("python3 -u -m http.server --bind 127.0.0.1 $PORT");
+    let error = said.one_line_error();
+    assert!(error.contains("its health check, GET /health, was not answered 200; its last output: "), "{error}");
+    assert!(error.contains("404"), "{error}");
+}
+
+#[test]
+fn a_port_in_use_is_said_by_number() {
+    let workshop = Workshop::new();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = taken.local_addr().expect("it has an address").port().to_string();
+    let said = workshop.rehearse(&["serve", "small.yaml", "--port", &port]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.one_line_error().contains(&format!("cannot listen on 127.0.0.1:{port}")), "{said:?}");
+    workshop.is_cleared_up();
+}
+
+#[test]
+fn a_missing_postgresql_is_said_with_the_variable_that_names_it() {
+    let workshop = Workshop::new();
+    workshop.write("mine.yaml", SMALL.replace("database: false, ", ""));
+    let nowhere = workshop.path().join("nowhere");
+    let said = workshop
+        .start_with(&["run", "mine.yaml"], |command| {
+            command.env("GREENLIGHT_POSTGRES", &nowhere);
+        })
+        .ends();
+    assert_eq!(said.code, Some(1));
+    assert!(said.one_line_error().contains(&format!("GREENLIGHT_POSTGRES is {}", nowhere.display())), "{said:?}");
+    workshop.is_cleared_up();
+}
+
+#[test]
+fn missing_hooks_are_said_by_name_but_only_those_that_are_called() {
+    let workshop = Workshop::new();
+    let nowhere = workshop.path().join("nowhere");
+    let artifacts = nowhere.display().to_string();
+    workshop.write("mine.yaml", SMALL.replace("after_install: { none: true }", "after_install: {}"));
+    let said = workshop.rehearse(&["run", "mine.yaml", "--artifacts", &artifacts]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.one_line_error(),
+        format!("after-install is not in {artifacts}; `make rehearse` builds everything")
+    );
+    workshop.is_cleared_up();
+}
+
+#[test]
+fn a_hook_that_does_not_start_is_in_the_transcript_with_its_last_output() {
+    for (command, says) in
+        [("no-such-hook", "not found"), ("echo no role >&2; exit 9", "exit status 9; its last output: no role")]
+    {
+        let workshop = Workshop::new();
+        let hook = format!("before_install: {{ command: \"{command}\" }}");
+        workshop.write("mine.yaml", SMALL.replace("before_install: { none: true }", &hook));
+        let said = workshop.rehearse(&["run", "mine.yaml"]);
+        assert!(said.out.contains(says), "{}", said.out);
+        assert!(said.out.contains("The BeforeInstall hook did not answer within 1 hour"), "{}", said.out);
+        workshop.is_cleared_up();
+    }
+}
