@@ -209,8 +209,7 @@ fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {
 }
 
 fn verdict(outcomes: &[Outcome]) -> ExitCode {
-    let disappointed: Vec<&str> =
-        outcomes.iter().filter(|it| !it.disappointments.is_empty()).map(|it| it.scenario.as_str()).collect();
+    let disappointed: Vec<&str> = outcomes.iter().filter(|it| !it.as_expected).map(|it| it.scenario.as_str()).collect();
     if outcomes.len() > 1 {
         say(&format!("{} scenarios, {} not as expected", outcomes.len(), disappointed.len()));
     }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::codedeploy::api::{self, NewDeployment, NewRevision};
 use crate::codedeploy::engine::{self, in_words};
 use crate::ledger::{Ledger, LedgerSummary};
-use crate::outcome::Outcome;
+use crate::outcome::{self, MigrationOutcome, Outcome};
 use crate::postgres::Postgres;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
@@ -23,7 +23,7 @@ use crate::served_plan::ServedPlan;
 use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
 use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
-use crate::wire::{Call, Wire, WireHandle};
+use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
 use crate::world::services::Task;
@@ -132,11 +132,6 @@ impl Rehearsal {
         self.ledger.summary()
     }
 
-    /// Every AWS call so far, oldest first.
-    pub fn calls(&self) -> Vec<Call> {
-        self.wire.calls()
-    }
-
     /// Where any AWS client reaches this world.
     pub fn endpoint_url(&self) -> &str {
         self.wire.url()
@@ -168,8 +163,10 @@ impl Rehearsal {
         let mut outcome = self.world.read(|state| Outcome::of(&self.loaded.name, &id, state, summary));
         if let Some(postgres) = &self.postgres {
             let applied = postgres.applied_migrations(&self.loaded.scenario.service.name).await?;
-            outcome.migrations = Some(applied.iter().map(|it| (it.version, it.success)).collect());
+            let recorded = applied.iter().map(|it| MigrationOutcome { version: it.version, success: it.success });
+            outcome.migrations = Some(recorded.collect());
         }
+        outcome.calls = outcome::count(&self.wire.calls());
         Ok(outcome)
     }
 
