@@ -66,7 +66,7 @@ struct Recorded {
 
 #[derive(Default)]
 struct Run {
-    world: Option<String>,
+    world: String,
     delay: Duration,
     calls: Vec<Call>,
 }
@@ -87,8 +87,8 @@ impl Aws {
     }
 
     /// Begins a run: from now on calls go to this world and take at least this long.
-    pub(crate) fn begin(&self, world: Option<&str>, delay: Duration) {
-        *self.state.run() = Run { world: world.map(str::to_owned), delay, calls: Vec::new() };
+    pub(crate) fn begin(&self, world: &str, delay: Duration) {
+        *self.state.run() = Run { world: world.to_owned(), delay, calls: Vec::new() };
     }
 
     /// Forgets the world's answers: it has moved on.
@@ -131,7 +131,7 @@ impl State {
         let recorded = if operation == ANSWER {
             taken(&body)
         } else {
-            match self.recorded(world.as_deref(), &operation, &head, &body).await {
+            match self.recorded(&world, &operation, &head, &body).await {
                 Ok(recorded) => recorded,
                 Err(error) => return Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))),
             }
@@ -161,12 +161,11 @@ impl State {
 
     async fn recorded(
         &self,
-        world: Option<&str>,
+        world: &str,
         operation: &str,
         head: &http::request::Parts,
         body: &Bytes,
     ) -> Result<Recorded> {
-        let world = world.context("this run has no world to ask")?;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let key = (format!("{world} {} {path}", head.method), operation.to_owned(), body.clone());
         if let Some(recorded) = self.tape().get(&key) {

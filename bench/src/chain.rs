@@ -1,6 +1,9 @@
-//! The longest chain of calls of which each needs what an earlier one answered: the least time that a hook can take.
+//! The longest chain of calls of which each needs what an earlier one answered: the least number of calls that a hook
+//! can be made to wait for.
 //!
 //! What a call needs is read off the wire: a word of its request that the event did not have and an earlier answer did.
+//! Three things the wire does not show are written down here: a poll comes after the one before it, the plan is known
+//! only when both places where it may be have answered, and the hook's own answer comes after everything.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -12,54 +15,88 @@ use crate::aws::{ANSWER, Call};
 /// Shorter words (`80`, `ECS`, `4`) turn up everywhere and prove nothing.
 const SHORTEST_WORD: usize = 4;
 
-/// A hook that has no call open for this long waits on purpose: between two polls, or while it watches production.
-const WAIT: Duration = Duration::from_millis(100);
+/// The same question, asked this long after its last answer, is a poll. Sooner, it is a question too many.
+const POLL: Duration = Duration::from_millis(500);
 
-/// When the hook waited on purpose, and for how long.
-pub(crate) fn waits(calls: &[Call]) -> Vec<(Instant, Duration)> {
-    let mut calls: Vec<&Call> = calls.iter().collect();
-    calls.sort_by_key(|call| call.arrived);
-    let mut waits = Vec::new();
+/// After this long a hook looks once more where the traffic is, for its report.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What only a plan asks for, and where a plan may be: the label counts before the parameter.
+const ASKED_BY_THE_PLAN: [&str; 1] = ["GetSecretValue"];
+const PLACES_OF_THE_PLAN: [&str; 2] = ["DescribeTaskDefinition", "GetParameter"];
+
+/// How long the hook waited on purpose: the time before a poll in which no call was open. Time without a call in which
+/// the hook does something else, as migrating a database, ends with another call, and is the hook's own.
+pub(crate) fn waits(calls: &[Call]) -> Duration {
+    let calls = sorted(calls);
+    let mut waited = Duration::ZERO;
     let mut quiet_since: Option<Instant> = None;
-    for call in calls {
+    for (i, call) in calls.iter().enumerate() {
         if let Some(since) = quiet_since
-            && call.arrived.saturating_duration_since(since) >= WAIT
+            && pause(&calls, i) >= Some(POLL)
         {
-            waits.push((since, call.arrived - since));
+            waited += call.arrived.saturating_duration_since(since);
         }
         quiet_since = quiet_since.max(Some(call.answered));
     }
-    waits
+    waited
 }
 
-/// The operations of the longest chain, first to last. The hook's own answer needs everything before it.
+/// The operations of the longest chain, first to last.
 pub(crate) fn longest(event: &Value, calls: &[Call]) -> Vec<String> {
     let known = words(event.to_string().as_bytes());
-    let waits = waits(calls);
-    let mut calls: Vec<&Call> = calls.iter().collect();
-    calls.sort_by_key(|call| call.arrived);
+    let calls = sorted(calls);
     let answers: Vec<HashSet<String>> = calls.iter().map(|call| words(&call.response)).collect();
-    let mut chains: Vec<Vec<String>> = Vec::with_capacity(calls.len());
+    // None for a poll between the first and the last: however many there are, they fit into the time that is watched.
+    let mut chains: Vec<Option<Vec<String>>> = Vec::with_capacity(calls.len());
     for (i, call) in calls.iter().enumerate() {
-        let before = || (0..i).filter(|&j| calls[j].answered <= call.arrived);
-        let needed = if call.operation == ANSWER {
-            before().max_by_key(|&j| chains[j].len())
+        let length = |j: &usize| chains[*j].as_ref().map_or(0, Vec::len);
+        let before = || (0..i).filter(|&j| calls[j].answered <= call.arrived && chains[j].is_some());
+        let last = |operation: &str| before().filter(|&j| calls[j].operation == operation).max_by_key(length);
+        let pause = pause(&calls, i);
+        let is_poll = pause >= Some(POLL);
+        let needed = if call.operation == ANSWER || (pause >= Some(LOOK_AGAIN)) {
+            before().max_by_key(length)
         } else {
-            // The same question again, after a wait, is a poll; without one it is a question too many.
-            let waited = |j: usize| waits.iter().any(|(since, _)| calls[j].answered <= *since && *since < call.arrived);
-            let poll = before().filter(|&j| is_same(calls[j], call) && waited(j)).max_by_key(|&j| chains[j].len());
+            let poll = before().filter(|&j| is_poll && is_same(calls[j], call)).max_by_key(length);
+            let planned = PLACES_OF_THE_PLAN.iter().filter_map(|place| last(place));
+            let planned = planned.filter(|_| ASKED_BY_THE_PLAN.contains(&call.operation.as_str()));
             values(call)
                 .iter()
                 .filter(|word| !known.contains(*word))
-                .filter_map(|word| before().filter(|&j| answers[j].contains(word)).min_by_key(|&j| chains[j].len()))
+                .filter_map(|word| before().filter(|&j| answers[j].contains(word)).min_by_key(length))
                 .chain(poll)
-                .max_by_key(|&j| chains[j].len())
+                .chain(planned)
+                .max_by_key(length)
         };
-        let mut chain = needed.map(|j| chains[j].clone()).unwrap_or_default();
+        let is_between = is_poll && (i + 1..calls.len()).any(|j| is_same(calls[j], call));
+        let mut chain = needed.and_then(|j| chains[j].clone()).unwrap_or_default();
         chain.push(call.operation.clone());
-        chains.push(chain);
+        chains.push((!is_between).then_some(chain));
     }
-    chains.into_iter().max_by_key(Vec::len).unwrap_or_default()
+    chains.into_iter().flatten().max_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Questions that were asked again before a poll could be meant: nobody needed a new answer.
+pub(crate) fn asked_twice(calls: &[Call]) -> Vec<String> {
+    let calls = sorted(calls);
+    let too_early = (0..calls.len()).filter(|&i| {
+        let earlier = calls[..i].iter().any(|other| is_same(other, calls[i]));
+        earlier && pause(&calls, i).is_none_or(|pause| pause < POLL)
+    });
+    too_early.map(|i| calls[i].operation.clone()).collect()
+}
+
+fn sorted(calls: &[Call]) -> Vec<&Call> {
+    let mut calls: Vec<&Call> = calls.iter().collect();
+    calls.sort_by_key(|call| call.arrived);
+    calls
+}
+
+/// Since when the same question had been answered when it was asked again.
+fn pause(calls: &[&Call], again: usize) -> Option<Duration> {
+    let last = calls[..again].iter().rfind(|call| is_same(call, calls[again]))?;
+    calls[again].arrived.checked_duration_since(last.answered)
 }
 
 fn is_same(one: &Call, other: &Call) -> bool {
@@ -173,12 +210,35 @@ mod tests {
     }
 
     #[test]
-    fn asking_the_same_again_after_a_wait_is_a_poll_and_comes_after_the_one_before() {
+    fn a_poll_comes_after_the_one_before_and_of_many_only_the_first_and_the_last_count() {
         let t = Instant::now();
         let ask = json!({ "TargetGroupArn": "green" });
-        let calls = [0, 500, 1000].map(|at| call(t, "DescribeTargetHealth", (at, at + 50), &ask, &json!({})));
-        assert_eq!(longest(&event(), &calls).len(), 3);
-        assert_eq!(waits(&calls).iter().map(|(_, wait)| *wait).sum::<Duration>(), Duration::from_millis(900));
+        let calls = [0, 1000, 2000].map(|at| call(t, "DescribeTargetHealth", (at, at + 50), &ask, &json!({})));
+        assert_eq!(longest(&event(), &calls).len(), 2);
+        assert_eq!(waits(&calls), Duration::from_millis(1900));
+        assert!(asked_twice(&calls).is_empty());
+    }
+
+    #[test]
+    fn a_pause_while_another_call_is_open_is_no_wait() {
+        let t = Instant::now();
+        let health = json!({ "TargetGroupArn": "green" });
+        let calls = [
+            call(t, "DescribeTargetHealth", (0, 50), &health, &json!({})),
+            call(t, "ListTasks", (0, 550), &json!({}), &json!({})),
+            call(t, "DescribeTargetHealth", (1050, 1100), &health, &json!({})),
+        ];
+        assert_eq!(waits(&calls), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn time_without_a_call_in_which_a_database_is_migrated_is_the_hooks_own() {
+        let t = Instant::now();
+        let calls = [
+            call(t, "GetSecretValue", (0, 50), &json!({}), &json!({})),
+            call(t, ANSWER, (3000, 3050), &json!({}), &json!({})),
+        ];
+        assert_eq!(waits(&calls), Duration::ZERO);
     }
 
     #[test]
@@ -187,6 +247,35 @@ mod tests {
         let ask = json!({ "taskDefinition": "orders:2" });
         let calls = [0, 50].map(|at| call(t, "DescribeTaskDefinition", (at, at + 50), &ask, &json!({})));
         assert_eq!(longest(&event(), &calls).len(), 1);
-        assert!(waits(&calls).is_empty());
+        assert_eq!(asked_twice(&calls), ["DescribeTaskDefinition"]);
+        let at_once = [0, 0].map(|at| call(t, "DescribeTaskDefinition", (at, at + 50), &ask, &json!({})));
+        assert_eq!(asked_twice(&at_once), ["DescribeTaskDefinition"]);
+    }
+
+    #[test]
+    fn what_the_plan_asks_for_comes_after_both_places_where_a_plan_may_be() {
+        let t = Instant::now();
+        let plan = json!({ "Value": "database: { secret: orders/migrator }" });
+        let calls = [
+            call(t, "GetApplicationRevision", (0, 50), &json!({}), &json!({ "content": "orders:4711" })),
+            call(t, "GetParameter", (50, 100), &json!({}), &plan),
+            call(t, "DescribeTaskDefinition", (50, 100), &json!({ "taskDefinition": "orders:4711" }), &json!({})),
+            call(t, "GetSecretValue", (100, 150), &json!({ "SecretId": "orders/migrator" }), &json!({})),
+        ];
+        assert_eq!(longest(&event(), &calls), ["GetApplicationRevision", "DescribeTaskDefinition", "GetSecretValue"]);
+    }
+
+    #[test]
+    fn a_last_look_at_the_traffic_comes_after_everything() {
+        let t = Instant::now();
+        let (listener, alarms) = (json!({ "ListenerArn": "l1" }), json!({ "AlarmNames": "a1" }));
+        let calls = [
+            call(t, "DescribeListeners", (0, 50), &listener, &json!({})),
+            call(t, "DescribeAlarms", (50, 100), &alarms, &json!({})),
+            call(t, "DescribeAlarms", (6000, 6050), &alarms, &json!({})),
+            call(t, "DescribeListeners", (6050, 6100), &listener, &json!({})),
+        ];
+        assert_eq!(longest(&event(), &calls).last().map(String::as_str), Some("DescribeListeners"));
+        assert_eq!(longest(&event(), &calls).len(), 3);
     }
 }

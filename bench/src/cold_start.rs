@@ -29,11 +29,11 @@ pub(crate) struct Program {
 pub(crate) struct Sample {
     /// Process start to first `next`.
     pub(crate) init: Duration,
-    /// What the hook waited on purpose, between polls or while it watched.
+    /// What the hook waited on purpose before it asked again.
     pub(crate) waited: Duration,
     /// Process start until the answer was delivered, without such waits; for the bare runtime, until it was done with its event.
     pub(crate) answer: Option<Duration>,
-    /// From the event until the answer was answered, without such waits.
+    /// From the event until the answer was answered, with such waits.
     pub(crate) event: Option<Duration>,
     /// Peak resident set in KiB.
     pub(crate) peak: u64,
@@ -48,13 +48,8 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Starts `program` and measures it; without a world, only until it asks for an event.
-    pub(crate) async fn measure(
-        &self,
-        program: &Program,
-        standing: Option<&Standing>,
-        delay: Duration,
-    ) -> Result<Sample> {
+    /// Starts `program` in this world and measures it.
+    pub(crate) async fn measure(&self, program: &Program, standing: &Standing, delay: Duration) -> Result<Sample> {
         let log = self.folder.join("log");
         let measured = tokio::time::timeout(TIMEOUT, self.run(program, standing, delay, &log)).await;
         measured
@@ -62,9 +57,9 @@ impl Bench<'_> {
             .with_context(|| format!("{} cannot be measured; the end of its log:\n{}", program.name, last_lines(&log)))
     }
 
-    async fn run(&self, program: &Program, standing: Option<&Standing>, delay: Duration, log: &Path) -> Result<Sample> {
-        self.aws.begin(standing.map(|standing| standing.endpoint.as_str()), delay);
-        let api = RuntimeApi::start(standing.map(|standing| &standing.event)).await?;
+    async fn run(&self, program: &Program, standing: &Standing, delay: Duration, log: &Path) -> Result<Sample> {
+        self.aws.begin(&standing.endpoint, delay);
+        let api = RuntimeApi::start(&standing.event).await?;
         let mut command = self.command(program, standing, &api, log)?;
         let started = Instant::now();
         let mut process = command.spawn().with_context(|| format!("{} does not start", program.command.display()))?;
@@ -80,28 +75,26 @@ impl Bench<'_> {
             peak: 0,
             calls: Vec::new(),
         };
-        if standing.is_some() {
-            let done = tokio::select! {
-                done = api.done() => done?,
-                status = process.wait() => bail!("it ended before it was done: {}", status?),
-            };
-            if program.answers {
-                sample.calls = self.aws.until_answered().await;
-                let answer = yes(&sample.calls)?;
-                let (arrived, answered) = (answer.arrived, answer.answered);
-                sample.waited = chain::waits(&sample.calls).iter().map(|(_, wait)| *wait).sum();
-                sample.answer = Some(arrived - started - sample.waited);
-                sample.event = Some(answered - asked - sample.waited);
-            } else {
-                sample.answer = Some(done - started);
-            }
+        let done = tokio::select! {
+            done = api.done() => done?,
+            status = process.wait() => bail!("it ended before it was done: {}", status?),
+        };
+        if program.answers {
+            sample.calls = self.aws.until_answered().await;
+            let answer = yes(&sample.calls)?;
+            let (arrived, answered) = (answer.arrived, answer.answered);
+            sample.waited = chain::waits(&sample.calls);
+            sample.answer = Some(arrived - started - sample.waited);
+            sample.event = Some(answered - asked);
+        } else {
+            sample.answer = Some(done - started);
         }
         sample.peak = peak(&process)?;
         process.kill().await?;
         Ok(sample)
     }
 
-    fn command(&self, program: &Program, standing: Option<&Standing>, api: &RuntimeApi, log: &Path) -> Result<Command> {
+    fn command(&self, program: &Program, standing: &Standing, api: &RuntimeApi, log: &Path) -> Result<Command> {
         let log = std::fs::File::create(log).context("the program's log cannot be written")?;
         let mut command = Command::new(&program.command);
         command
@@ -127,7 +120,7 @@ impl Bench<'_> {
                 ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
                 ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ])
-            .envs(standing.into_iter().flat_map(|standing| &standing.environment))
+            .envs(&standing.environment)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::aws::Aws;
 use crate::cold_start::{Bench, Program};
@@ -38,9 +39,9 @@ struct Arguments {
     /// The Python that has awslambdaric and boto3.
     #[arg(long)]
     python: PathBuf,
-    /// The rehearsal, whose world the hooks are measured against. Without one, only what needs no AWS is measured.
+    /// The rehearsal, whose world the hooks are measured against.
     #[arg(long)]
-    rehearse: Option<PathBuf>,
+    rehearse: PathBuf,
     /// Cold starts of each program.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -66,26 +67,30 @@ async fn run(arguments: &Arguments) -> Result<String> {
     let aws = Aws::start(folder.path()).await?;
     let bench = Bench { aws: &aws, folder: folder.path() };
     let python = std::path::absolute(&arguments.python).context("the path of Python")?;
-    let mut world = match &arguments.rehearse {
-        Some(rehearse) => Some(World::start(rehearse, &python, &HOOKS, folder.path()).await?),
-        None => None,
+    let mut world = World::start(&arguments.rehearse, &python, &HOOKS, folder.path()).await?;
+    let text = tokio::select! {
+        text = measure(&bench, arguments, &python, &mut world) => text,
+        stopped = stopped() => stopped.and_then(|()| bail!("stopped before everything was measured")),
     };
-    let text = measure(&bench, arguments, &python, world.as_mut()).await;
-    if let Some(world) = world {
-        if text.is_err() {
-            world.interrupt()?;
-        }
+    if text.is_err() {
+        world.interrupt()?;
         world.end().await?;
+        return text;
     }
+    world.succeeded().await?;
     text
 }
 
-async fn measure(
-    bench: &Bench<'_>,
-    arguments: &Arguments,
-    python: &Path,
-    mut world: Option<&mut World>,
-) -> Result<String> {
+/// Ctrl-C, or what a supervisor sends: the rehearsal has processes of its own and is asked to end them.
+async fn stopped() -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminated.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+async fn measure(bench: &Bench<'_>, arguments: &Arguments, python: &Path, world: &mut World) -> Result<String> {
     let binaries = std::path::absolute(&arguments.binaries).context("the folder of the binaries")?;
     let bare = binary(&binaries, "bare", false);
     let twin = in_python(python);
@@ -95,13 +100,10 @@ async fn measure(
     let mut delayed = Vec::new();
     for figures in &mut of_hooks {
         let hook = binary(&binaries, &figures.name, true);
-        let parked = match &mut world {
-            Some(world) => Some(world.next().await?),
-            None => None,
-        };
+        let parked = world.next().await?;
         bench.aws.forget();
-        let standing = parked.as_ref().map(|parked| &parked.standing);
-        if let Some(standing) = standing.filter(|standing| standing.hook != hook.name) {
+        let standing = &parked.standing;
+        if standing.hook != hook.name {
             bail!("it is the turn of {}, and the deployment stands at {}", hook.name, standing.hook);
         }
         // One more round than counted: the first fills the disk's cache and the tape of the world's answers.
@@ -115,10 +117,8 @@ async fn measure(
                 samples.into_iter().for_each(|(sample, figures)| figures.add(&sample));
             }
         }
-        if let Some(parked) = parked {
-            delayed.push(delay(bench, &hook, &parked.standing, arguments.delayed_rounds).await?);
-            parked.let_go().await?;
-        }
+        delayed.push(delay(bench, &hook, standing, arguments.delayed_rounds).await?);
+        parked.let_go().await?;
         figures.size = Some(size(&hook.command, python, bench.folder)?);
     }
     of_bare.size = Some(size(&bare.command, python, bench.folder)?);
@@ -126,22 +126,31 @@ async fn measure(
     let all: Vec<&Figures> = [&of_bare].into_iter().chain(&of_hooks).chain([&of_twin]).collect();
     let mut text =
         format!("Cold starts, medians of {} interleaved rounds\n\n{}\n", arguments.rounds, figures::table(&all));
-    if !delayed.is_empty() {
-        text += &format!("Every AWS call takes {} ms, medians of {}\n\n", DELAY.as_millis(), arguments.delayed_rounds);
-        text.extend(delayed.iter().map(Delayed::line));
-        text.push('\n');
-    }
+    text +=
+        &format!("Every AWS call takes {} ms longer, medians of {}\n\n", DELAY.as_millis(), arguments.delayed_rounds);
+    text.extend(delayed.iter().map(Delayed::line));
+    text.push('\n');
     text += &format!("Budgets\n\n{}", figures::budgets(&of_bare, &of_hooks, &of_twin, TWIN, &delayed));
     Ok(text)
 }
 
 async fn delay(bench: &Bench<'_>, hook: &Program, standing: &Standing, rounds: usize) -> Result<Delayed> {
-    let mut delayed = Delayed { name: hook.name.clone(), delay: DELAY, calls: 0, chain: Vec::new(), took: Vec::new() };
+    let mut delayed = Delayed {
+        name: hook.name.clone(),
+        delay: DELAY,
+        calls: 0,
+        asked_twice: Vec::new(),
+        chain: Vec::new(),
+        late: Vec::new(),
+        prompt: Vec::new(),
+    };
     for _ in 0..rounds {
-        let sample = bench.measure(hook, Some(standing), DELAY).await?;
+        delayed.prompt.extend(bench.measure(hook, standing, Duration::ZERO).await?.event);
+        let sample = bench.measure(hook, standing, DELAY).await?;
+        delayed.late.extend(sample.event);
         delayed.calls = sample.calls.len();
+        delayed.asked_twice = chain::asked_twice(&sample.calls);
         delayed.chain = chain::longest(&standing.event, &sample.calls);
-        delayed.took.extend(sample.event);
     }
     Ok(delayed)
 }

@@ -37,12 +37,12 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Without an event, the process is left waiting for one.
-    pub(crate) async fn start(event: Option<&Value>) -> Result<Self> {
+    /// Hands out this event, once.
+    pub(crate) async fn start(event: &Value) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the Runtime API")?;
         let address = listener.local_addr()?;
         let (sender, booked) = watch::channel(Booked::default());
-        let side = Arc::new(Side { event: event.map(|event| event.to_string().into()), booked: sender });
+        let side = Arc::new(Side { event: event.to_string().into(), booked: sender });
         let accepting = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 tokio::spawn(serve(connection, Arc::clone(&side)));
@@ -73,7 +73,7 @@ impl Drop for RuntimeApi {
 }
 
 struct Side {
-    event: Option<Bytes>,
+    event: Bytes,
     booked: watch::Sender<Booked>,
 }
 
@@ -100,10 +100,12 @@ impl Side {
         self.booked.send_modify(|booked| {
             booked.asked.get_or_insert(now);
         });
-        let (true, Some(event)) = (first, self.event.clone()) else { return std::future::pending().await };
+        if !first {
+            return std::future::pending().await;
+        }
         let deadline = SystemTime::now() + TIMEOUT;
         let deadline = deadline.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let mut response = reply(StatusCode::OK, event);
+        let mut response = reply(StatusCode::OK, self.event.clone());
         let headers = [
             ("lambda-runtime-aws-request-id", REQUEST_ID.to_owned()),
             ("lambda-runtime-deadline-ms", deadline.to_string()),

@@ -93,8 +93,17 @@ impl World {
     }
 
     /// Waits until the deployment is over, and the rehearsal has cleaned up after itself.
-    pub(crate) async fn end(mut self) -> Result<ExitStatus> {
+    pub(crate) async fn end(&mut self) -> Result<ExitStatus> {
         self.rehearsal.wait().await.context("the rehearsal cannot be waited for")
+    }
+
+    /// As [`Self::end`]; a deployment that did not succeed was another one than was to be measured.
+    pub(crate) async fn succeeded(mut self) -> Result<()> {
+        let status = self.end().await?;
+        if !status.success() {
+            bail!("the rehearsed deployment: {status}\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,11 @@ use tokio::time::Instant;
 
 /// World seconds per real second while nothing works: a virtual minute takes 300 ms.
 const IDLE_PACE: f64 = 200.0;
+/// How often [`Clock::run`] ticks, in real time.
+const TICK: Duration = Duration::from_millis(2);
+/// The most real time that may pass between two ticks at a fast pace. On a busy machine ticks come late; then the world
+/// is late too, and does not jump ahead of the work that was to be done in it.
+const LONGEST_STEP: Duration = Duration::from_millis(20);
 
 /// The clock. Clones share one time.
 #[derive(Clone)]
@@ -26,6 +31,12 @@ struct Shared {
 }
 
 struct State {
+    /// Whether [`Clock::run`] ticks, so that a fast pace can wait for it.
+    ticks: bool,
+    /// World seconds per real second while nothing works.
+    idle_pace: f64,
+    /// Whether a wait may be skipped faster than that.
+    skips: bool,
     /// World time at `since`.
     base: Timestamp,
     since: Instant,
@@ -46,15 +57,40 @@ impl Default for Clock {
 impl Clock {
     /// A clock that shows the real time and runs at the idle pace.
     pub fn new() -> Self {
+        Self::running(IDLE_PACE, true)
+    }
+
+    /// A clock for people who look on: while nothing works it runs `pace` times faster than real time, and no wait is
+    /// skipped any faster.
+    pub fn at_pace(pace: f64) -> Self {
+        Self::running(pace, false)
+    }
+
+    fn running(idle_pace: f64, skips: bool) -> Self {
         let state = State {
+            ticks: false,
+            idle_pace,
+            skips,
             base: Timestamp::now(),
             since: Instant::now(),
-            pace: IDLE_PACE,
+            pace: idle_pace,
             workers: Vec::new(),
             skippers: Vec::new(),
             next_id: 0,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), pace_changed: watch::Sender::new(0) }) }
+    }
+
+    /// Ticks until it is dropped. From the first tick on the world's time stands still at a fast pace when no tick comes.
+    pub async fn run(self) {
+        loop {
+            {
+                let mut state = self.lock();
+                state.ticks = true;
+                state.reckon();
+            }
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// The world's time.
@@ -77,11 +113,16 @@ impl Clock {
         })
     }
 
-    /// Waits for `wait` of the world's time. Unless somebody works meanwhile, this takes at most `at_most` of real time.
+    /// Waits for `wait` of the world's time. Unless somebody works meanwhile, or the clock was made with
+    /// [`Clock::at_pace`], this takes at most `at_most` of real time.
     pub async fn skip(&self, wait: Duration, at_most: Duration) {
         let ends = self.now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let pace = wait.as_secs_f64() / at_most.as_secs_f64().max(0.001);
-        let _fast = (pace > IDLE_PACE).then(|| {
+        let faster = {
+            let state = self.lock();
+            state.skips && pace > state.idle_pace
+        };
+        let _fast = faster.then(|| {
             self.change(|state| {
                 let id = state.take_id();
                 state.skippers.push((id, pace));
@@ -151,8 +192,11 @@ impl Clock {
 
 impl State {
     fn now(&self) -> Timestamp {
-        let passed = self.since.elapsed().as_secs_f64() * self.pace;
-        self.base + SignedDuration::from_secs_f64(passed)
+        let mut real = self.since.elapsed();
+        if self.ticks && self.pace > 1.0 {
+            real = real.min(LONGEST_STEP);
+        }
+        self.base + SignedDuration::from_secs_f64(real.as_secs_f64() * self.pace)
     }
 
     fn take_id(&mut self) -> u64 {
@@ -164,7 +208,7 @@ impl State {
         self.base = self.now();
         self.since = Instant::now();
         let slowest = self.workers.iter().map(|(_, pace)| *pace).reduce(f64::min);
-        let fastest = self.skippers.iter().map(|(_, pace)| *pace).fold(IDLE_PACE, f64::max);
+        let fastest = self.skippers.iter().map(|(_, pace)| *pace).fold(self.idle_pace, f64::max);
         self.pace = slowest.unwrap_or(fastest);
     }
 }
@@ -201,6 +245,15 @@ mod tests {
         assert!(real.elapsed() <= Duration::from_millis(1010), "took {:?}", real.elapsed());
     }
 
+    /// Somebody who types commands must see a canary of five minutes, and may want it as long as it is on AWS.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_with_a_pace_skips_nothing() {
+        let clock = Clock::at_pace(30.0);
+        let real = Instant::now();
+        clock.skip(Duration::from_secs(300), Duration::from_secs(1)).await;
+        assert_eq!(real.elapsed().as_secs(), 10);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn time_runs_at_real_speed_while_something_works() {
         let clock = Clock::new();
@@ -231,6 +284,18 @@ mod tests {
         drop(work);
         let took = sleeper.await.expect("the sleeper does not panic").duration_since(begun);
         assert!(took >= Duration::from_millis(10_900) && took < Duration::from_millis(11_000), "took {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_machine_does_not_make_the_world_jump_ahead() {
+        let clock = Clock::new();
+        let ticking = tokio::spawn(clock.clone().run());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        ticking.abort();
+        let world = clock.now();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let jumped = clock.now().duration_since(world);
+        assert!(jumped <= SignedDuration::from_secs(4), "{jumped}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use rehearsal::reaper;
 
 mod check;
 mod play;
+mod serve;
 mod terminal;
 
 use terminal::{fail, say};
@@ -25,7 +26,7 @@ enum Verb {
     /// Plays scenarios and holds them against what they expect
     Run(play::Run),
     /// Keeps a scenario's world running for any AWS client, until Ctrl-C
-    Serve(play::Serve),
+    Serve(serve::Serve),
     /// Reads plan, AppSpec and scenario files, and says what is wrong with them
     Check {
         /// The files

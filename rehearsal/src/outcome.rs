@@ -1,41 +1,110 @@
 //! What came of a rehearsal: how the deployment ended, what users saw, and whether that was expected.
 
+use jiff::Timestamp;
 use serde::Serialize;
+
+mod hooks;
+
+pub use hooks::{CallCounts, HookOutcome, count};
 
 use crate::ledger::LedgerSummary;
 use crate::scenario::Expectation;
 use crate::world::State;
-use crate::world::deployments::{Deployment, EventStatus};
+use crate::world::deployments::{Deployment, EventStatus, LifecycleEvent};
 use crate::world::load_balancer::{Action, ListenerRole};
 use crate::world::services::Colour;
 
-/// What came of it, for machines.
+/// What came of it, for machines: docs/rehearsal.md lists the keys.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The scenario's name.
     pub scenario: String,
-    /// The deployment's id.
+    /// Whether everything that the scenario expects is so.
+    pub as_expected: bool,
+    /// What the scenario expects, key by key.
+    pub expectations: Vec<Held>,
+    /// The deployment's id; the last one's where the scenario makes several.
     pub deployment: String,
     /// `Succeeded`, `Failed`, `Stopped`.
     pub status: &'static str,
-    /// Why it did not succeed: CodeDeploy's error code and message.
-    pub error: Option<(String, String)>,
+    /// Why it did not succeed.
+    pub error: Option<ErrorOutcome>,
     /// The lifecycle event at which it ended.
     pub ended_at: String,
-    /// The rollback deployment and how it ended.
-    pub rollback: Option<(String, &'static str)>,
-    /// Who has production now, in percent of weight.
-    pub production: Vec<(Colour, u32)>,
-    /// Lifecycle events and how they ended.
-    pub events: Vec<(&'static str, &'static str)>,
-    /// Migrations that are recorded at the end: version and whether it succeeded; `None` without a database.
-    pub migrations: Option<Vec<(i64, bool)>>,
+    /// From its creation to its end, in seconds of the world.
+    pub took_seconds: Option<f64>,
+    /// The rollback deployment.
+    pub rollback: Option<RollbackOutcome>,
+    /// Who has production at the end.
+    pub production: Vec<Weight>,
+    /// Lifecycle events in their order.
+    pub events: Vec<EventOutcome>,
+    /// Every invocation of a function, oldest first.
+    pub hooks: Vec<HookOutcome>,
+    /// AWS calls by caller, and by `service:operation`.
+    pub calls: CallCounts,
+    /// Migrations that are recorded at the end; `None` without a database.
+    pub migrations: Option<Vec<MigrationOutcome>>,
     /// What became of production requests.
     pub ledger: LedgerSummary,
-    /// Whether nothing was expected at all.
-    pub expects_nothing: bool,
-    /// What was expected and is not so.
-    pub disappointments: Vec<String>,
+}
+
+/// CodeDeploy's `ErrorInformation`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorOutcome {
+    /// `HOOK_EXECUTION_FAILURE`, …
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+/// The deployment that undoes another.
+#[derive(Clone, Debug, Serialize)]
+pub struct RollbackOutcome {
+    /// Its id.
+    pub deployment: String,
+    /// How it ended.
+    pub status: &'static str,
+}
+
+/// A share of production.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Weight {
+    /// Whose.
+    pub colour: Colour,
+    /// Percent.
+    pub percent: u32,
+}
+
+/// A lifecycle event.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventOutcome {
+    /// Its name.
+    pub name: &'static str,
+    /// `Succeeded`, `Failed`, `Skipped`, …
+    pub status: &'static str,
+    /// How long it took, in seconds of the world.
+    pub took_seconds: Option<f64>,
+}
+
+/// A recorded migration.
+#[derive(Clone, Debug, Serialize)]
+pub struct MigrationOutcome {
+    /// Version.
+    pub version: i64,
+    /// Whether it was applied to its end.
+    pub success: bool,
+}
+
+/// One key of a scenario's `expect`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Held {
+    /// The key.
+    pub key: &'static str,
+    /// Whether it is so.
+    pub held: bool,
+    /// What is so instead; `None` where it held.
+    pub instead: Option<String>,
 }
 
 impl Outcome {
@@ -44,82 +113,96 @@ impl Outcome {
         let deployment = state.codedeploy.deployment(id);
         let rollback = deployment.and_then(|it| it.rolled_back_by.as_deref());
         let rollback = rollback.and_then(|id| state.codedeploy.deployment(id));
+        let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| Some(to?.duration_since(from?).as_secs_f64());
+        let event = |event: &LifecycleEvent| EventOutcome {
+            name: event.name,
+            status: event.status.name(),
+            took_seconds: seconds(event.started_at, event.ended_at),
+        };
         Self {
             scenario: scenario.to_owned(),
+            as_expected: true,
+            expectations: Vec::new(),
             deployment: id.to_owned(),
             status: deployment.map_or("unknown", |it| it.status.name()),
-            error: deployment.and_then(|it| it.error.as_ref()).map(|it| (it.code.to_owned(), it.message.clone())),
+            error: deployment
+                .and_then(|it| it.error.as_ref())
+                .map(|it| ErrorOutcome { code: it.code, message: it.message.clone() }),
             ended_at: deployment.map(ended_at).unwrap_or_default(),
-            rollback: rollback.map(|it| (it.id.clone(), it.status.name())),
+            took_seconds: deployment.and_then(|it| seconds(Some(it.created_at), it.completed_at)),
+            rollback: rollback.map(|it| RollbackOutcome { deployment: it.id.clone(), status: it.status.name() }),
             production: production(state),
-            events: deployment
-                .map(|it| it.events.iter().map(|event| (event.name, event.status.name())).collect())
-                .unwrap_or_default(),
+            events: deployment.map(|it| it.events.iter().map(event).collect()).unwrap_or_default(),
+            hooks: hooks::all(state),
+            calls: CallCounts::new(),
             migrations: None,
             ledger,
-            expects_nothing: true,
-            disappointments: Vec::new(),
         }
     }
 
     /// Holds the outcome and the transcript against what was expected.
     pub fn judge(&mut self, expect: &Expectation, transcript: &str) {
-        self.expects_nothing = *expect == Expectation::default();
-        let mut wrong = Vec::new();
-        if let Some(status) = expect.status
-            && status.name() != self.status
-        {
-            wrong.push(format!("expected the deployment to end {}; it ended {}", status.name(), self.status));
+        let mut held = Vec::new();
+        let mut hold = |key, holds: bool, otherwise: &dyn Fn() -> String| {
+            held.push(Held { key, held: holds, instead: (!holds).then(otherwise) });
+        };
+        if let Some(status) = expect.status {
+            hold("status", status.name() == self.status, &|| {
+                format!("expected the deployment to end {}; it ended {}", status.name(), self.status)
+            });
         }
-        if let Some(event) = &expect.ends_at
-            && *event != self.ended_at
-        {
-            wrong.push(format!("expected it to end at {event}; it ended at {}", self.ended_at));
+        if let Some(event) = &expect.ends_at {
+            hold("ends_at", *event == self.ended_at, &|| {
+                format!("expected it to end at {event}; it ended at {}", self.ended_at)
+            });
         }
-        if let Some(colour) = expect.production
-            && self.production != [(colour.colour(), 100)]
-        {
-            let is = in_words(&self.production);
-            wrong.push(format!("expected all of production on {}; it is on {is}", colour.colour()));
+        if let Some(colour) = expect.production.map(|it| it.colour()) {
+            hold("production", self.production == [Weight { colour, percent: 100 }], &|| {
+                format!("expected all of production on {colour}; it is on {}", in_words(&self.production))
+            });
         }
-        if let Some(rolled_back) = expect.rolled_back
-            && rolled_back != matches!(self.rollback, Some((_, "Succeeded")))
-        {
-            let is =
-                self.rollback.as_ref().map_or("there was none".to_owned(), |(id, status)| format!("{id} {status}"));
-            wrong.push(format!("expected a rollback: {}; {is}", if rolled_back { "yes" } else { "no" }));
+        if let Some(wanted) = expect.rolled_back {
+            let rolled_back = self.rollback.as_ref().is_some_and(|it| it.status == "Succeeded");
+            hold("rolled_back", wanted == rolled_back, &|| {
+                let is = self.rollback.as_ref();
+                let is = is.map_or("there was none".to_owned(), |it| format!("{} {}", it.deployment, it.status));
+                format!("expected a rollback: {}; {is}", if wanted { "yes" } else { "no" })
+            });
         }
         let total = &self.ledger.total;
-        if let Some(lost) = expect.lost
-            && total.lost != lost
-        {
-            wrong.push(format!("expected {lost} production requests lost; {} of {} were", total.lost, total.sent));
+        if let Some(lost) = expect.lost {
+            hold("lost", total.lost == lost, &|| {
+                format!("expected {lost} production requests lost; {} of {} were", total.lost, total.sent)
+            });
         }
         if let Some(most) = expect.lost_at_most {
             let lost = 100.0 * total.lost as f64 / (total.sent.max(1)) as f64;
-            if lost > most.percent() {
-                wrong.push(format!("expected at most {most} of production lost; {lost:.2}% was"));
-            }
+            hold("lost_at_most", lost <= most.percent(), &|| {
+                format!("expected at most {most} of production lost; {lost:.2}% was")
+            });
         }
         if let Some(share) = expect.canary_share {
-            match self.canary_share() {
-                Some(is) if (is - share.percent()).abs() <= 2.0 => {}
-                Some(is) => wrong.push(format!("expected green to answer near {share} in the canary; it was {is:.1}%")),
-                None => wrong.push("expected a canary; no production request was sent in one".to_owned()),
-            }
+            let is = self.canary_share();
+            let near = is.is_some_and(|is| (is - share.percent()).abs() <= 2.0);
+            hold("canary_share", near, &|| match is {
+                Some(is) => format!("expected green to answer near {share} in the canary; it was {is:.1}%"),
+                None => "expected a canary; no production request was sent in one".to_owned(),
+            });
         }
         if let Some(versions) = &expect.migrations {
-            let is: Vec<i64> = self.migrations.iter().flatten().filter(|(_, ok)| *ok).map(|(it, _)| *it).collect();
-            if is != versions.value {
-                wrong.push(format!("expected migrations {:?} to be recorded; {is:?} are", versions.value));
-            }
+            let recorded = self.migrations.iter().flatten().filter(|it| it.success);
+            let is: Vec<i64> = recorded.map(|it| it.version).collect();
+            hold("migrations", is == versions.value, &|| {
+                format!("expected migrations {:?} to be recorded; {is:?} are", versions.value)
+            });
         }
         for words in &expect.says {
-            if !transcript.contains(words.as_str()) {
-                wrong.push(format!("expected the transcript to say \"{words}\""));
-            }
+            hold("says", transcript.contains(words.as_str()), &|| {
+                format!("expected the transcript to say \"{words}\"")
+            });
         }
-        self.disappointments = wrong;
+        self.as_expected = held.iter().all(|it| it.held);
+        self.expectations = held;
     }
 
     /// The share that green answered while only a part of production was on it, in percent: of the first step.
@@ -132,28 +215,29 @@ impl Outcome {
     pub fn closing(&self) -> String {
         let mut lines = vec![String::new(), format!("production requests\n{}", self.ledger)];
         let mut end = format!("the deployment {}", self.status);
-        if let Some((_, message)) = &self.error {
-            end.push_str(&format!(" at {}: {message}", self.ended_at));
+        if let Some(error) = &self.error {
+            end.push_str(&format!(" at {}: {}", self.ended_at, error.message));
         }
         lines.push(end);
         lines.push(match &self.rollback {
-            Some((_, status)) => format!("the rollback {status}"),
+            Some(rollback) => format!("the rollback {}", rollback.status),
             None => "there was no rollback".to_owned(),
         });
         lines.push(format!("production is on {}", in_words(&self.production)));
         if let Some(migrations) = &self.migrations {
             let recorded: Vec<String> = migrations
                 .iter()
-                .map(|(version, ok)| format!("{version}{}", if *ok { "" } else { " (unfinished)" }))
+                .map(|it| format!("{}{}", it.version, if it.success { "" } else { " (unfinished)" }))
                 .collect();
             lines.push(format!("migrations recorded: {}", recorded.join(", ")));
         }
-        for disappointment in &self.disappointments {
+        for disappointment in self.expectations.iter().filter_map(|it| it.instead.as_ref()) {
             lines.push(format!("NOT AS EXPECTED: {disappointment}"));
         }
-        if self.disappointments.is_empty() {
-            let said = if self.expects_nothing { "the scenario expects nothing" } else { "as expected" };
-            lines.push(said.to_owned());
+        if self.expectations.is_empty() {
+            lines.push("the scenario expects nothing".to_owned());
+        } else if self.as_expected {
+            lines.push("as expected".to_owned());
         }
         lines.join("\n")
     }
@@ -166,7 +250,7 @@ fn ended_at(deployment: &Deployment) -> String {
 }
 
 /// Who the production listener forwards to, by weight.
-fn production(state: &State) -> Vec<(Colour, u32)> {
+fn production(state: &State) -> Vec<Weight> {
     let colour_of = |group: &str| {
         let sets = state.services.iter().flat_map(|service| &service.task_sets);
         sets.filter(|set| set.target_group == group).map(|set| set.colour).next_back()
@@ -176,15 +260,16 @@ fn production(state: &State) -> Vec<(Colour, u32)> {
         Action::Forward(groups) => groups.as_slice(),
         Action::FixedResponse { .. } => &[],
     });
-    groups.filter(|(_, weight)| *weight > 0).filter_map(|(arn, weight)| Some((colour_of(arn)?, *weight))).collect()
+    let shares = groups.filter(|(_, weight)| *weight > 0);
+    shares.filter_map(|(arn, weight)| Some(Weight { colour: colour_of(arn)?, percent: *weight })).collect()
 }
 
-fn in_words(production: &[(Colour, u32)]) -> String {
+fn in_words(production: &[Weight]) -> String {
     match production {
         [] => "nobody".to_owned(),
-        [(colour, _)] => colour.to_string(),
+        [all] => all.colour.to_string(),
         several => {
-            several.iter().map(|(colour, weight)| format!("{colour} ({weight} %)")).collect::<Vec<_>>().join(" and ")
+            several.iter().map(|it| format!("{} ({} %)", it.colour, it.percent)).collect::<Vec<_>>().join(" and ")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `rehearse run` and `rehearse serve`.
+//! `rehearse run`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::terminal::{Interruptions, fail, say};
 use crate::{BAD_INPUT, all_scenarios, scenarios};
 
 /// The scenario that is played when none is named.
-const USUAL: &str = "canary";
+pub(crate) const USUAL: &str = "canary";
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -32,19 +32,6 @@ pub(crate) struct Run {
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The folder with the hooks' binaries; that of this program when missing
-    #[arg(long, value_name = "FOLDER")]
-    artifacts: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct Serve {
-    /// Name of a scenario, or a file
-    #[arg(default_value = USUAL)]
-    name: String,
-    /// Port of the AWS endpoint; any free one when missing
-    #[arg(long)]
-    port: Option<u16>,
     /// The folder with the hooks' binaries; that of this program when missing
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
@@ -100,41 +87,14 @@ impl Run {
     }
 }
 
-impl Serve {
-    pub(crate) async fn go(self) -> ExitCode {
-        let loaded = match read(&[find(&self.name)]) {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
-        let mut interruptions = match Interruptions::listen().context("cannot listen to Ctrl-C") {
-            Ok(interruptions) => interruptions,
-            Err(error) => return fail(&format!("{error:#}"), 1),
-        };
-        let served = async {
-            let machine = machine(self.artifacts.as_deref(), self.port, &loaded)?;
-            for scenario in loaded {
-                serve(scenario, &machine).await?;
-            }
-            anyhow::Ok(())
-        };
-        tokio::select! {
-            served = served => match served {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(&format!("{error:#}"), 1),
-            },
-            _ = interruptions.next() => ExitCode::SUCCESS,
-        }
-    }
-}
-
 /// A scenario by its name, or a file by its path.
-fn find(name: &str) -> PathBuf {
+pub(crate) fn find(name: &str) -> PathBuf {
     let known = scenarios().join(format!("{name}.yaml"));
     if known.is_file() { known } else { PathBuf::from(name) }
 }
 
 /// Reads all of them, and says what is wrong with each.
-fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
     let (mut all, mut refused) = (Vec::new(), None);
     for path in paths {
         match scenario::load(path) {
@@ -158,7 +118,7 @@ fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
     fail(&message, BAD_INPUT)
 }
 
-fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, loaded: &[Loaded]) -> Result<Machine> {
+pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, loaded: &[Loaded]) -> Result<Machine> {
     let exe = std::env::current_exe().context("this program cannot tell where it is")?;
     let binaries = match artifacts {
         Some(folder) => folder.to_owned(),
@@ -210,27 +170,8 @@ async fn play(loaded: Loaded, machine: &Machine) -> Result<Outcome> {
     Ok(outcome)
 }
 
-async fn serve(loaded: Loaded, machine: &Machine) -> Result<()> {
-    let world = new_world();
-    let (_lines, _printer) = follow(Arc::clone(&world));
-    let service = loaded.scenario.service.name.clone();
-    let mut rehearsal = Rehearsal::open(Arc::clone(&world), loaded, machine).await?;
-    say(&format!(
-        "\nthe world is open; give any AWS client these variables:\n\n  export AWS_ENDPOINT_URL={}\n  export \
-         AWS_REGION={}\n  export AWS_DEFAULT_REGION={}\n  export AWS_ACCESS_KEY_ID=rehearsal\n  export \
-         AWS_SECRET_ACCESS_KEY=rehearsal\n\nfor example: aws deploy get-deployment-group --application-name {service} \
-         --deployment-group-name {service}\nCtrl-C ends it.\n",
-        rehearsal.endpoint_url(),
-        rehearsal::world::REGION,
-        rehearsal::world::REGION,
-    ));
-    let error = rehearsal.broken().await;
-    rehearsal.close().await;
-    Err(error)
-}
-
-/// Prints the journal while it is written.
-fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<String>) {
+/// Prints the journal while it is written, and hands each line on.
+pub(crate) fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<String>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let transcript = Transcript::new(world.now());
     let follower = tokio::spawn(async move {
@@ -278,8 +219,7 @@ fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {
 
 /// `broken` are those that could not be played to their end, which was said.
 fn verdict(outcomes: &[Outcome], broken: &[String]) -> ExitCode {
-    let disappointed: Vec<&str> =
-        outcomes.iter().filter(|it| !it.disappointments.is_empty()).map(|it| it.scenario.as_str()).collect();
+    let disappointed: Vec<&str> = outcomes.iter().filter(|it| !it.as_expected).map(|it| it.scenario.as_str()).collect();
     if outcomes.len() + broken.len() > 1 {
         let not_played = if broken.is_empty() { String::new() } else { format!(", {} not played", broken.len()) };
         let all = outcomes.len() + broken.len();

@@ -13,8 +13,8 @@ use crate::alb::{Alb, AlbHandle};
 use crate::clock::Clock;
 use crate::codedeploy::api::{self, NewDeployment, NewRevision};
 use crate::codedeploy::engine::{self, in_words};
-use crate::ledger::Ledger;
-use crate::outcome::Outcome;
+use crate::ledger::{Ledger, LedgerSummary};
+use crate::outcome::{self, MigrationOutcome, Outcome};
 use crate::postgres::Postgres;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
@@ -24,6 +24,7 @@ use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
 use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
+use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
 use crate::world::services::Task;
 use crate::world::{State, World};
@@ -37,6 +38,9 @@ const WATCHED_TAKES: Duration = Duration::from_millis(600);
 const BLUE_SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// A user's patience, real time.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The phase of requests that are sent after one deployment and before the next.
+const BETWEEN: &str = "between deployments";
 
 /// What a rehearsal needs of this machine.
 #[derive(Clone)]
@@ -98,6 +102,36 @@ impl Rehearsal {
         }
     }
 
+    /// Between deployments the clock runs at real speed from now on, so that what a person sees keeps its age; while an
+    /// alarm fires it runs on, so that nobody waits for its recovery.
+    pub fn rest_in_real_time(&mut self) {
+        let world = Arc::clone(&self.world);
+        self.actors.spawn(async move {
+            let all_ended = |state: &State| state.codedeploy.deployments.iter().all(|it| it.status.is_final());
+            let quiet = |state: &State| state.alarms.iter().all(|alarm| alarm.state != AlarmState::Alarm);
+            loop {
+                world.until(|state| all_ended(state).then_some(())).await;
+                if world.read(|state| state.phase != setup::BEFORE) {
+                    world.update(|state| BETWEEN.clone_into(&mut state.phase));
+                }
+                tokio::select! {
+                    () = world.until(|state| quiet(state).then_some(())) => {}
+                    () = world.until(|state| (!all_ended(state)).then_some(())) => {}
+                }
+                let _real_time = world.clock.working();
+                world.until(|state| (!(all_ended(state) && quiet(state))).then_some(())).await;
+            }
+        });
+    }
+
+    /// Users send no more; what became of their requests, once each has ended.
+    pub async fn end_traffic(&mut self) -> LedgerSummary {
+        if let Some(traffic) = self.traffic.take() {
+            traffic.stop().await;
+        }
+        self.ledger.summary()
+    }
+
     /// Where any AWS client reaches this world.
     pub fn endpoint_url(&self) -> &str {
         self.wire.url()
@@ -125,15 +159,14 @@ impl Rehearsal {
         }
         self.world.update(|state| "after".clone_into(&mut state.phase));
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
-        if let Some(traffic) = self.traffic.take() {
-            traffic.stop().await;
-        }
-        let summary = self.ledger.summary();
+        let summary = self.end_traffic().await;
         let mut outcome = self.world.read(|state| Outcome::of(&self.loaded.name, &id, state, summary));
         if let Some(postgres) = &self.postgres {
             let applied = postgres.applied_migrations(&self.loaded.scenario.service.name).await?;
-            outcome.migrations = Some(applied.iter().map(|it| (it.version, it.success)).collect());
+            let recorded = applied.iter().map(|it| MigrationOutcome { version: it.version, success: it.success });
+            outcome.migrations = Some(recorded.collect());
         }
+        outcome.calls = outcome::count(&self.wire.calls());
         Ok(outcome)
     }
 
@@ -272,8 +305,10 @@ fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) 
 }
 
 fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: &str) -> JoinSet<()> {
+    // What a task definition starts that a person registers without a command.
+    let sample = || LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]);
     let launch = Launch {
-        command: LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]),
+        command: loaded.scenario.service.command.clone().map_or_else(sample, LaunchCommand::Shell),
         port_variable: loaded.scenario.service.port_variable.clone(),
         environment: Default::default(),
         folder: Some(loaded.folder.clone()).filter(|folder| folder.is_dir()),
@@ -281,6 +316,7 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     };
     let settings = lambda::Settings { endpoint_url: endpoint_url.to_owned(), reaper: machine.reaper.clone() };
     let mut actors = JoinSet::new();
+    actors.spawn(world.clock.clone().run());
     actors.spawn(ecs::run(Arc::clone(world)));
     actors.spawn(tasks::run(Arc::clone(world), launch));
     actors.spawn(lambda::run(Arc::clone(world), settings));
@@ -323,4 +359,9 @@ fn planned(spec: &RequestSpec) -> Result<PlannedRequest> {
 /// A world with its own clock, nothing in it yet.
 pub fn new_world() -> Arc<World> {
     Arc::new(World::new(Clock::new()))
+}
+
+/// As [`new_world`], for people who look on: while a deployment only waits, its clock runs this many times faster.
+pub fn new_world_at_pace(pace: f64) -> Arc<World> {
+    Arc::new(World::new(Clock::at_pace(pace)))
 }

@@ -33,8 +33,10 @@ const CONTAINER_PORT: u16 = 8080;
 const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Memory of a hook's function in MiB, as in template.yaml.
 const HOOK_MEMORY: u32 = 128;
+/// The phase of requests that are sent before the first deployment.
+pub const BEFORE: &str = "before";
 /// Bucket for AppSpec files that are kept in S3.
-const BUCKET: &str = "greenlight-rehearsal";
+pub const BUCKET: &str = "greenlight-rehearsal";
 
 /// What the scenario does not say because it is a matter of this machine.
 pub struct Surroundings {
@@ -134,12 +136,12 @@ impl Furnisher<'_> {
         let prepared = Prepared {
             application: name.clone(),
             group: name,
-            green: self.revision(state, &green_arn, "green"),
-            blue: self.revision(state, &blue_arn, "blue"),
+            green: self.revision(state, &green_arn, Colour::Green),
+            blue: self.revision(state, &blue_arn, Colour::Blue),
             production_listener,
         };
         self.first_deployment(state, &prepared);
-        "before".clone_into(&mut state.phase);
+        BEFORE.clone_into(&mut state.phase);
         prepared
     }
 
@@ -326,15 +328,16 @@ impl Furnisher<'_> {
     }
 
     /// The AppSpec of one version.
-    fn revision(&self, state: &mut State, task_definition: &str, colour: &str) -> NewRevision {
+    fn revision(&self, state: &mut State, task_definition: &str, colour: Colour) -> NewRevision {
         let content = self.app_spec(task_definition);
-        if self.loaded.scenario.deployment.app_spec == AppSpecPlace::Inline {
-            return NewRevision::Inline { content, sha256: None };
-        }
-        let key = format!("{}/{colour}/appspec.yaml", self.service.name);
-        let object = Object { body: content.into_bytes(), modified_at: self.now };
+        // There in any case, for whoever deploys by hand.
+        let key = app_spec_key(&self.service.name, colour);
+        let object = Object { body: content.clone().into_bytes(), modified_at: self.now };
         state.stores.objects.insert((BUCKET.to_owned(), key.clone()), object);
-        NewRevision::S3 { bucket: BUCKET.to_owned(), key, bundle_type: "YAML".to_owned() }
+        match self.loaded.scenario.deployment.app_spec {
+            AppSpecPlace::Inline => NewRevision::Inline { content, sha256: None },
+            AppSpecPlace::S3 => NewRevision::S3 { bucket: BUCKET.to_owned(), key, bundle_type: "YAML".to_owned() },
+        }
     }
 
     fn app_spec(&self, task_definition: &str) -> String {
@@ -450,6 +453,11 @@ impl DatabaseLogin {
     pub fn url(&self) -> String {
         format!("postgres://{}:{}@{}:{}/{}", self.user, self.password, self.host, self.port, self.name)
     }
+}
+
+/// The key of a version's AppSpec in [`BUCKET`].
+pub fn app_spec_key(service: &str, colour: Colour) -> String {
+    format!("{service}/{colour}/appspec.yaml")
 }
 
 /// The name of greenlight's function at this stage.

@@ -1,12 +1,13 @@
 //! AWS's own Python client against the endpoint: its service models judge every answer.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use rehearsal::wire::{Wire, implemented};
 
 #[path = "fixture/world.rs"]
 mod fixture;
+#[path = "support/python.rs"]
+mod python;
 
 /// Two endpoints of one world, one of which answers lists in pages of two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -16,7 +17,7 @@ async fn boto3_understands_every_answer() {
     let paged = Wire::new(world).page_size(2).serve(None).await.expect("loopback can be listened on");
     let operations: Vec<String> = implemented().iter().map(|(service, name)| format!("{service}:{name}")).collect();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3/run.py");
-    let run = tokio::process::Command::new(python())
+    let run = tokio::process::Command::new(python::python())
         .arg(&script)
         .env("GREENLIGHT_WIRE_URL", wire.url())
         .env("GREENLIGHT_WIRE_PAGED_URL", paged.url())
@@ -28,18 +29,4 @@ async fn boto3_understands_every_answer() {
     assert!(run.status.success(), "{}\n{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     let unanswered: Vec<_> = wire.calls().into_iter().filter(|call| call.took.is_none()).collect();
     assert!(unanswered.is_empty(), "calls without an answer: {unanswered:?}");
-}
-
-/// `GREENLIGHT_PYTHON`, the workspace's `.venv`, or a `python3` that has boto3.
-fn python() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
-    let named = std::env::var_os("GREENLIGHT_PYTHON").map(PathBuf::from);
-    let candidates = named.map_or_else(|| vec![workspace, PathBuf::from("python3")], |named| vec![named]);
-    let has_boto3 = |python: &PathBuf| {
-        let import = Command::new(python).args(["-c", "import boto3"]).output();
-        import.is_ok_and(|import| import.status.success())
-    };
-    candidates.into_iter().find(has_boto3).unwrap_or_else(|| {
-        panic!("no Python with boto3 was found: `make test` installs one, or name it in GREENLIGHT_PYTHON")
-    })
 }

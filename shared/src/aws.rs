@@ -13,6 +13,7 @@ mod failure;
 mod listeners;
 mod load_balancing;
 mod parameters;
+mod recent;
 mod revisions;
 mod secrets;
 
@@ -21,6 +22,10 @@ use std::sync::OnceLock;
 use aws_types::SdkConfig;
 
 pub use self::connection::ConnectionError;
+use self::recent::Recent;
+use crate::deployment::{Listener, LoadBalancer, Service};
+use crate::discovery::Candidate;
+use crate::ports::{AlarmState, Task, TaskDefinition};
 use crate::settings::Settings;
 
 /// Every client, each built when it is first used; connections are kept between invocations.
@@ -35,6 +40,12 @@ pub struct Aws {
     s3: OnceLock<aws_sdk_s3::Client>,
     secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
+    services: Recent<(Service, Vec<Candidate>)>,
+    task_definitions: Recent<Option<TaskDefinition>>,
+    tasks: Recent<Vec<Task>>,
+    listeners: Recent<Listener>,
+    load_balancers: Recent<LoadBalancer>,
+    alarms: Recent<Vec<AlarmState>>,
 }
 
 impl Aws {
@@ -50,6 +61,12 @@ impl Aws {
             s3: OnceLock::new(),
             secrets_manager: OnceLock::new(),
             ssm: OnceLock::new(),
+            services: Recent::default(),
+            task_definitions: Recent::default(),
+            tasks: Recent::default(),
+            listeners: Recent::default(),
+            load_balancers: Recent::default(),
+            alarms: Recent::default(),
         })
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use serde_json::{Value, json};
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
@@ -19,20 +20,29 @@ use crate::deployment::{Deployment, DeploymentId};
 use crate::discovery::{Deployments, DiscoveryError, Record};
 use crate::event::{Event, EventError};
 use crate::log;
-use crate::plan::{Plan, Severity};
+use crate::plan::Plan;
 use crate::plan_source::{Found, Parameters, PlanLookupError, look_up};
 use crate::ports::{Caller, Ports};
 use crate::redaction::{Guarded, Redactions};
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
-use crate::run::{Asked, ask_all, panic_text};
+use crate::run::{ask_all, panic_text};
 use crate::stage::Stage;
 
 /// Why the plan asks for what cannot be.
 pub type PlanError = Box<dyn Error + Send + Sync>;
 
+/// Checks, or what is wrong with the plan they are made from.
+type Made = Result<Vec<Box<dyn Check>>, PlanError>;
+
 /// The checks of a hook, in the order in which they are reported.
-pub type Checks = fn(&Plan) -> Result<Vec<Box<dyn Check>>, PlanError>;
+#[derive(Clone, Copy, Debug)]
+pub enum Checks {
+    /// The same for every deployment: asked while the plan, which only says which of them advise, is looked up.
+    Fixed(fn() -> Vec<Box<dyn Check>>),
+    /// Made from the plan.
+    Planned(fn(&Plan) -> Made),
+}
 
 /// The world outside the function.
 #[derive(Clone)]
@@ -176,19 +186,18 @@ impl Hook {
         let caller = Caller { hook: self.stage.hook_name(), deployment: id.clone() };
         let mut ports = (self.outside.ports)(caller);
         ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
-        let checks = match self.plan(&deployment, &ports, deadline).await {
-            Ok((source, checks)) => {
+        let context = CheckContext { stage: self.stage, deployment, deadline, ports };
+        let started = Instant::now();
+        match self.question(&context).await {
+            Ok((source, asked)) => {
                 judged.plan = Some(source);
-                checks
+                rows.extend(asked);
             }
             Err(row) => {
                 rows.push(row);
                 return judged.with(rows);
             }
-        };
-        let context = CheckContext { stage: self.stage, deployment, deadline, ports };
-        let started = Instant::now();
-        rows.extend(ask_all(&checks, &context).await);
+        }
         if started.elapsed() > STILL_TRUE {
             judged.subject = look_again(&context).await.unwrap_or(judged.subject);
         }
@@ -261,28 +270,42 @@ impl Hook {
         }
     }
 
-    /// Where the plan is, and the checks that it asks for.
-    async fn plan(
-        &self,
-        deployment: &Deployment,
-        ports: &Ports,
-        deadline: Deadline,
-    ) -> Result<(String, Vec<Asked>), Row> {
-        const ID: &str = "plan-is-readable";
-        const QUESTION: &str = "Is it known what to ask?";
-        let started = Instant::now();
-        let row = |outcome, evidence, remedy: &str| Row {
-            outcome,
-            took: started.elapsed(),
-            ..failed(ID, QUESTION, evidence, remedy)
+    /// Where the plan is, and a row for every check. A plan that cannot be had hides what was asked meanwhile: it stops
+    /// the deployment, and what it would have made advisory is not known.
+    async fn question(&self, context: &CheckContext) -> Result<(String, Vec<Row>), Row> {
+        let known = SetOnce::new();
+        let plan = async {
+            let Found { plan, source } = self.plan(context).await?;
+            known.set(plan).expect("the plan is looked up once");
+            Ok(source)
         };
+        match self.checks {
+            Checks::Fixed(make) => {
+                let checks = made("the checks", || Ok(make()))?;
+                tokio::try_join!(plan, async { Ok(ask_all(&checks, context, &known).await) })
+            }
+            Checks::Planned(make) => {
+                let source = plan.await?;
+                let plan = known.get().expect("it was looked up");
+                let checks = made(&source, || make(plan))?;
+                Ok((source, ask_all(&checks, context, &known).await))
+            }
+        }
+    }
+
+    /// The plan, and where it was found.
+    async fn plan(&self, context: &CheckContext) -> Result<Found, Row> {
+        let CheckContext { deployment, deadline, ports, .. } = context;
+        let started = Instant::now();
+        let row =
+            |outcome, evidence, remedy: &str| Row { took: started.elapsed(), ..unplanned(outcome, evidence, remedy) };
         let mut pause = FIRST_PAUSE;
-        let Found { plan, source } = loop {
+        loop {
             let looked_up =
                 look_up(deployment, ports.tasks.as_ref(), self.outside.parameters.as_ref(), self.plan.as_deref());
             let looked_up = timeout_at(deadline.questions_end, AssertUnwindSafe(looked_up).catch_unwind()).await;
             let unanswered = match looked_up {
-                Ok(Ok(Ok(found))) => break found,
+                Ok(Ok(Ok(found))) => return Ok(found),
                 Ok(Ok(Err(PlanLookupError::Unanswered(unanswered)))) => unanswered,
                 Ok(Ok(Err(wrong))) => return Err(row(Outcome::Failed, chain(&wrong), CORRECT)),
                 Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
@@ -293,20 +316,22 @@ impl Hook {
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-        };
-        let checks = match catch_unwind(AssertUnwindSafe(|| (self.checks)(&plan))) {
-            Ok(Ok(checks)) => checks,
-            Ok(Err(error)) => {
-                return Err(row(Outcome::Failed, format!("{source}: {}", chain(error.as_ref())), CORRECT));
-            }
-            Err(panic) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
-        };
-        let asked = checks.into_iter().map(|check| {
-            let advisory = plan.severity(check.id()) == Severity::Advisory;
-            Asked { check, advisory }
-        });
-        Ok((source, asked.collect()))
+        }
     }
+}
+
+/// The checks, or the row that says why there are none.
+fn made(source: &str, make: impl FnOnce() -> Made) -> Result<Vec<Box<dyn Check>>, Row> {
+    match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(Ok(checks)) => Ok(checks),
+        Ok(Err(error)) => Err(unplanned(Outcome::Failed, format!("{source}: {}", chain(error.as_ref())), CORRECT)),
+        Err(panic) => Err(unplanned(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
+    }
+}
+
+/// It is not known what to ask.
+fn unplanned(outcome: Outcome, evidence: String, remedy: &str) -> Row {
+    Row { outcome, ..failed("plan-is-readable", "Is it known what to ask?", evidence, remedy) }
 }
 
 const BROKEN: &str = "Report it with this line; the deployment may be started again.";

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::plan::{Plan, Severity};
 use crate::report::words::chain;
 use crate::report::{Outcome, Row};
 
@@ -24,24 +25,34 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Kept for one last look when the next would be too late.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// A check, and whether its *no* only advises.
-pub struct Asked {
-    /// The check.
-    pub check: Box<dyn Check>,
-    /// Whether it stops nothing.
-    pub advisory: bool,
+/// One row for every check, in their order. The plan says which of them only advise; it may become known meanwhile.
+pub async fn ask_all(checks: &[Box<dyn Check>], context: &CheckContext, plan: &SetOnce<Plan>) -> Vec<Row> {
+    let (stopped, _) = watch::channel(false);
+    join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped))).await
 }
 
-/// One row for every check, in their order.
-pub async fn ask_all(checks: &[Asked], context: &CheckContext) -> Vec<Row> {
-    let (stopped, _) = watch::channel(false);
-    join_all(checks.iter().map(|asked| ask(asked, context, &stopped))).await
+/// Asks one check, and tells the others when it has stopped the deployment.
+async fn ask(check: &dyn Check, context: &CheckContext, plan: &SetOnce<Plan>, stopped: &watch::Sender<bool>) -> Row {
+    let (row, end) = ask_until(check, context, stopped).await;
+    let advisory = plan.wait().await.severity(&row.id) == Severity::Advisory;
+    if end == End::Stops && !advisory {
+        stopped.send_replace(true);
+    }
+    Row { advisory, ..row }
+}
+
+/// What a check's last answer means for the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing: it passed, or nothing is waited for any more.
+    Open,
+    /// The deployment stops, unless the check only advises.
+    Stops,
 }
 
 /// Asks one check until it has answered for good, the time is over, or waiting has become pointless.
-async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool>) -> Row {
+async fn ask_until(check: &dyn Check, context: &CheckContext, stopped: &watch::Sender<bool>) -> (Row, End) {
     let started = Instant::now();
-    let check = asked.check.as_ref();
     let told = std::panic::catch_unwind(AssertUnwindSafe(|| (check.id().to_owned(), check.question())));
     let (id, question) = told.unwrap_or_else(|panic| ("unknown".to_owned(), panic_text(panic.as_ref())));
     let row = |outcome, evidence: String, remedy: Option<String>| Row {
@@ -51,12 +62,7 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
         evidence,
         remedy,
         took: started.elapsed(),
-        advisory: asked.advisory,
-    };
-    let stop = || {
-        if !asked.advisory {
-            stopped.send_replace(true);
-        }
+        advisory: false,
     };
     let end = context.deadline.questions_end;
     let mut retry = FIRST_RETRY;
@@ -67,17 +73,15 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
             Err(_) => {
                 let before = pending.map(|before| format!("; before that: {}", before.evidence)).unwrap_or_default();
                 let evidence = format!("no answer in {}{before}", seconds(started.elapsed()));
-                return row(Outcome::CannotTell, evidence, Some(OUT_OF_TIME.to_owned()));
+                return (row(Outcome::CannotTell, evidence, Some(OUT_OF_TIME.to_owned())), End::Open);
             }
             Ok(Err(panic)) => {
-                stop();
                 let evidence = format!("the check itself broke: {}", panic_text(panic.as_ref()));
-                return row(Outcome::CannotTell, evidence, Some(BROKEN.to_owned()));
+                return (row(Outcome::CannotTell, evidence, Some(BROKEN.to_owned())), End::Stops);
             }
-            Ok(Ok(Ok(Answer::Yes { evidence }))) => return row(Outcome::Passed, evidence, None),
+            Ok(Ok(Ok(Answer::Yes { evidence }))) => return (row(Outcome::Passed, evidence, None), End::Open),
             Ok(Ok(Ok(Answer::No { evidence, remedy }))) => {
-                stop();
-                return row(Outcome::Failed, evidence, Some(remedy));
+                return (row(Outcome::Failed, evidence, Some(remedy)), End::Stops);
             }
             Ok(Ok(Ok(Answer::NotYet { evidence, again_in, remedy }))) => {
                 retry = FIRST_RETRY;
@@ -86,8 +90,7 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
             Ok(Ok(Err(error))) => {
                 let pending = Pending::unanswered(&error);
                 if !error.transient {
-                    stop();
-                    return row(pending.outcome, pending.evidence, Some(pending.remedy));
+                    return (row(pending.outcome, pending.evidence, Some(pending.remedy)), End::Stops);
                 }
                 let wait = retry;
                 retry = (retry * 2).min(LONGEST_RETRY);
@@ -98,11 +101,11 @@ async fn ask(asked: &Asked, context: &CheckContext, stopped: &watch::Sender<bool
             Wait::Over => pending = Some(next),
             Wait::TooLate => {
                 let evidence = format!("{}, after {}", next.evidence, seconds(started.elapsed()));
-                return row(next.outcome, evidence, Some(next.remedy));
+                return (row(next.outcome, evidence, Some(next.remedy)), End::Open);
             }
             Wait::Pointless => {
                 let evidence = format!("{}; not waited for, another check has stopped the deployment", next.evidence);
-                return row(next.outcome, evidence, Some(next.remedy));
+                return (row(next.outcome, evidence, Some(next.remedy)), End::Open);
             }
         }
     }

@@ -4,13 +4,16 @@
 #[path = "aws/wire.rs"]
 mod wire;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use greenlight::answer::{Answers, PutError};
 use greenlight::aws::Aws;
 use greenlight::deployment::{Action, Deployment, DeploymentId, HookExecutionId};
 use greenlight::discovery::{Deployments, DiscoveryError};
 use greenlight::event::Event;
 use greenlight::plan_source::Parameters;
-use greenlight::ports::{Alarms, Secret, Tasks};
+use greenlight::ports::{Alarms, Secret, Targets, Tasks};
 use greenlight::report::Verdict;
 use greenlight::report::words::chain;
 use greenlight::settings::{Credentials, Settings};
@@ -142,6 +145,24 @@ async fn what_depends_on_nothing_else_is_asked_side_by_side() {
     assert_eq!(found.termination_wait_minutes, Some(7));
     assert_eq!(found.alarms.names, ["orders-5xx"]);
     assert_eq!(found.events_in_progress, ["AfterInstall"]);
+}
+
+/// The checks ask for the service and the listeners right after the deployment was looked up.
+#[tokio::test]
+async fn what_was_read_a_moment_ago_is_not_asked_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let server = Server::start(move |action, body| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        deployment(action, body)
+    });
+    let aws = aws(&server);
+    let found = discover(&aws).await.expect("everything is answered");
+    let asked = calls.load(Ordering::Relaxed);
+    let again = tokio::join!(aws.task_sets("shop", "orders"), aws.listener(PRODUCTION));
+    assert_eq!(again.0.expect("it was answered").len(), 2);
+    assert_eq!(again.1.expect("it was answered"), found.production);
+    assert_eq!(calls.load(Ordering::Relaxed), asked);
 }
 
 #[tokio::test]

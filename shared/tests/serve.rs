@@ -1,5 +1,6 @@
 //! One invocation of a hook, end to end in memory: whatever happens, CodeDeploy gets exactly one answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,11 +8,13 @@ use greenlight::answer::PutError;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::{Deployment, DeploymentId, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
-use greenlight::hook::{Checks, Hook, HookError};
+use greenlight::hook::{Hook, HookError, Outside};
+use greenlight::plan_source::Parameters;
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
-use greenlight::{Plan, PlanError, Stage};
+use greenlight::{Checks, Plan, PlanError, Stage};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// A check that does what its name says.
 struct Does(&'static str);
@@ -112,16 +115,22 @@ fn event() -> Value {
     json!({"DeploymentId": "d-3QX9ZK2LE", "LifecycleEventHookExecutionId": "eyJ1"})
 }
 
+type Make = fn(&Plan) -> Result<Vec<Box<dyn Check>>, PlanError>;
+
 /// A hook with these checks, called once with a minute left.
-async fn invoke(checks: Checks, engine: &FakeEngine) -> Outcome {
+async fn invoke(checks: Make, engine: &FakeEngine) -> Outcome {
     invoke_with(checks, engine, &Fakes::well(), event()).await
 }
 
-async fn invoke_with(checks: Checks, engine: &FakeEngine, world: &Fakes, event: Value) -> Outcome {
+async fn invoke_with(checks: Make, engine: &FakeEngine, world: &Fakes, event: Value) -> Outcome {
+    call(Checks::Planned(checks), engine, engine.outside(world), event).await
+}
+
+async fn call(checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
     let hook = Hook {
         stage: Stage::AfterAllowTestTraffic,
         checks,
-        outside: engine.outside(world),
+        outside,
         plan: None,
         region: "eu-central-1".to_owned(),
         redactions: Redactions::default(),
@@ -153,7 +162,7 @@ async fn work_that_fails_is_one_failed_and_hides_no_row() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_delivered_again_until_it_is_taken() {
-    for (checks, verdict) in [(pass as Checks, Verdict::Proceed), (fail, Verdict::Stop)] {
+    for (checks, verdict) in [(pass as Make, Verdict::Proceed), (fail, Verdict::Stop)] {
         let engine = engine();
         engine.state().answer_faults = (0..5).map(|_| PutError::Transient("ThrottlingException".to_owned())).collect();
         let outcome = invoke(checks, &engine).await;
@@ -164,7 +173,7 @@ async fn an_answer_is_delivered_again_until_it_is_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_refused_fails_the_function_with_the_command_for_it() {
-    for (checks, status) in [(pass as Checks, "Succeeded"), (fail, "Failed")] {
+    for (checks, status) in [(pass as Make, "Succeeded"), (fail, "Failed")] {
         let engine = engine();
         engine.state().answer_faults = [PutError::Refused("AccessDeniedException".to_owned())].into();
         let outcome = invoke(checks, &engine).await;
@@ -274,6 +283,57 @@ async fn an_advisory_no_is_told_and_stops_nothing() {
     assert_eq!(outcome.report()["plan.source"], "parameter /greenlight/shop/orders");
 }
 
+/// Set by the check, waited for by the one who gives the plan.
+static ASKED: Notify = Notify::const_new();
+
+struct AfterTheCheck(&'static str);
+
+#[async_trait]
+impl Parameters for AfterTheCheck {
+    async fn parameter(&self, _: &str) -> Result<Option<String>, CannotTell> {
+        ASKED.notified().await;
+        Ok(Some(self.0.to_owned()))
+    }
+}
+
+struct Tells;
+
+#[async_trait]
+impl Check for Tells {
+    fn id(&self) -> &'static str {
+        "green-answers"
+    }
+    fn question(&self) -> String {
+        "Does green answer?".to_owned()
+    }
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        ASKED.notify_one();
+        Ok(Answer::no("503", "Look at green."))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds_it() {
+    let checks = Checks::Fixed(|| vec![Box::new(Tells), Box::new(Does("pass"))]);
+    let advisory = "version: 1\nchecks: { green-answers: advisory }\n";
+    let plans = [
+        ("version: 1\n", Verdict::Stop, vec!["green-answers failed: 503", "pass passed: 2 of 2"]),
+        (advisory, Verdict::Proceed, vec!["green-answers failed: 503", "pass passed: 2 of 2"]),
+    ];
+    for (plan, verdict, rows) in plans {
+        let engine = engine();
+        let outside = Outside { parameters: Arc::new(AfterTheCheck(plan)), ..engine.outside(&Fakes::well()) };
+        let outcome = call(checks, &engine, outside, event()).await;
+        assert_eq!(outcome.verdicts, [verdict]);
+        assert_eq!(outcome.rows(), rows);
+    }
+    let engine = engine();
+    let outside = Outside { parameters: Arc::new(AfterTheCheck("version: 2\n")), ..engine.outside(&Fakes::well()) };
+    let outcome = call(checks, &engine, outside, event()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Stop]);
+    assert!(outcome.rows()[0].starts_with("plan-is-readable failed"), "{:?}", outcome.rows());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_plan_stops_the_deployment_and_names_the_place() {
     let engine = engine();
@@ -370,7 +430,7 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
     outside.deployments = std::sync::Arc::new(OnlyTheRecord(engine.clone()));
     let hook = Hook {
         stage: Stage::BeforeAllowTraffic,
-        checks: fail,
+        checks: Checks::Planned(fail),
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),

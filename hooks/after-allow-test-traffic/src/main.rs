@@ -1,11 +1,11 @@
 //! `AfterAllowTestTraffic`: the last look at green before users reach it: it answers, and answers right.
 
 use greenlight::checks::{GreenAnswers, RequestsPass};
-use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::AfterAllowTestTraffic, checks).await
+    greenlight::serve(Stage::AfterAllowTestTraffic, Checks::Planned(checks)).await
 }
 
 /// In the order in which they are reported.

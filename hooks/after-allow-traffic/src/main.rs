@@ -1,11 +1,11 @@
 //! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
 
 use greenlight::checks::{AlarmsStayQuiet, ProductionServesGreen, RequestsPass};
-use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::AfterAllowTraffic, checks).await
+    greenlight::serve(Stage::AfterAllowTraffic, Checks::Planned(checks)).await
 }
 
 /// In the order in which they are reported.

@@ -2,11 +2,11 @@
 
 use before_allow_traffic::migrations_apply::MigrationsApply;
 use before_allow_traffic::settings::Settings;
-use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::BeforeAllowTraffic, checks).await
+    greenlight::serve(Stage::BeforeAllowTraffic, Checks::Planned(checks)).await
 }
 
 /// In the order they are reported.

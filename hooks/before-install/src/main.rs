@@ -4,21 +4,21 @@ use greenlight::checks::{
     AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, ListenersAreWired, RollbackIsArmed,
     TaskDefinitionIsActive,
 };
-use greenlight::{Check, Plan, PlanError, ServeError, Stage};
+use greenlight::{Check, Checks, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::BeforeInstall, checks).await
+    greenlight::serve(Stage::BeforeInstall, Checks::Fixed(checks)).await
 }
 
 /// In the order in which they are reported.
-fn checks(_plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(vec![
+fn checks() -> Vec<Box<dyn Check>> {
+    vec![
         Box::new(TaskDefinitionIsActive),
         Box::new(ContainerMatchesLoadBalancer),
         Box::new(ListenersAreWired),
         Box::new(BlueIsHealthy),
         Box::new(AlarmsAreQuiet),
         Box::new(RollbackIsArmed),
-    ])
+    ]
 }

@@ -101,7 +101,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 fn a_served_world_ends_with_ctrl_c() {
     let workshop = Workshop::new();
     let mut world = workshop.start(&["serve", "small.yaml"]);
-    world.says("Ctrl-C ends it.");
+    world.says("Ctrl-C ends it");
     world.signal(Signal::SIGINT);
     let said = world.ends();
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));

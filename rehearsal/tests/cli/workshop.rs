@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -15,6 +16,9 @@ use nix::unistd::Pid;
 const MARKER: &str = "GREENLIGHT_TEST";
 /// The reaper clears up within this time, and then some: the machine may be busy.
 const CLEARS_UP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A small rehearsal takes seconds; the machine may be busy.
+const SAYS_WITHIN: Duration = Duration::from_secs(90);
 
 /// A scenario whose hooks are all left out, whose service is a small Python program, and which needs no database.
 pub(crate) const SMALL: &str = "\
@@ -104,7 +108,7 @@ impl Workshop {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         change(&mut command);
-        Running { child: command.spawn().expect("rehearse is built with its tests") }
+        Running::new(command.spawn().expect("rehearse is built with its tests"))
     }
 
     /// Waits until no process of a rehearsal and no folder of one is left.
@@ -146,47 +150,74 @@ impl Workshop {
 /// A command that runs. Killed with its group when dropped.
 pub(crate) struct Running {
     child: Child,
+    out: Receiver<String>,
+    err: Receiver<String>,
+    /// What it has said on standard output so far.
+    said: String,
 }
 
 impl Running {
+    fn new(mut child: Child) -> Self {
+        let out = read(child.stdout.take().expect("a pipe"));
+        let err = read(child.stderr.take().expect("a pipe"));
+        Self { child, out, err, said: String::new() }
+    }
+
     /// Sends a signal to the whole group, as a terminal does.
     pub(crate) fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         killpg(group, signal).expect("it runs or was not waited for");
     }
 
-    /// Reads its lines until one contains `words`.
+    /// Waits until it has said this.
+    #[track_caller]
     pub(crate) fn says(&mut self, words: &str) {
-        let mut out = self.child.stdout.take().expect("a pipe");
-        let (mut said, mut byte) = (Vec::new(), [0]);
-        while !String::from_utf8_lossy(&said).contains(words) {
-            let read = out.read(&mut byte).expect("a pipe can be read");
-            assert!(read == 1, "it ended without saying `{words}`: {}", String::from_utf8_lossy(&said));
-            said.push(byte[0]);
+        while !self.said.contains(words) {
+            match self.out.recv_timeout(SAYS_WITHIN) {
+                Ok(more) => self.said.push_str(&more),
+                Err(why) => panic!("it did not say `{words}` ({why}), but: {}", self.said),
+            }
         }
-        self.child.stdout = Some(out);
     }
 
     /// Reads one line and goes, as `head -1` does.
     pub(crate) fn is_read_for_one_line(&mut self) {
         self.says("\n");
-        drop(self.child.stdout.take());
+        self.out = std::sync::mpsc::channel().1;
     }
 
+    #[track_caller]
     pub(crate) fn ends(mut self) -> Said {
-        let read = |pipe: Option<Box<dyn Read + Send>>| {
-            std::thread::spawn(move || {
-                let mut said = Vec::new();
-                pipe.map(|mut pipe| pipe.read_to_end(&mut said)).transpose().expect("a pipe can be read");
-                String::from_utf8_lossy(&said).into_owned()
-            })
+        let ends = Instant::now() + SAYS_WITHIN;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                break status;
+            }
+            assert!(Instant::now() < ends, "it does not end; so far it has said: {}", self.rest());
+            std::thread::sleep(Duration::from_millis(5));
         };
-        let out = read(self.child.stdout.take().map(|pipe| Box::new(pipe) as _));
-        let err = read(self.child.stderr.take().map(|pipe| Box::new(pipe) as _));
-        let status = self.child.wait().expect("it is our child");
-        let joined = |reader: std::thread::JoinHandle<String>| reader.join().expect("reading does not panic");
-        Said { code: status.code(), out: joined(out), err: joined(err) }
+        let rest = self.err.iter().collect();
+        let out = std::mem::take(&mut self.said) + &self.out.iter().collect::<String>();
+        Said { code: status.code(), out, err: rest }
     }
+
+    fn rest(&self) -> String {
+        self.said.clone() + &self.out.try_iter().collect::<String>() + &self.err.try_iter().collect::<String>()
+    }
+}
+
+/// Hands on what a pipe says, until nobody listens any more.
+fn read(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while let Ok(length @ 1..) = pipe.read(&mut piece) {
+            if said.send(String::from_utf8_lossy(&piece[..length]).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    heard
 }
 
 impl Drop for Running {

@@ -16,8 +16,11 @@ const AT_ONCE: usize = 100;
 #[async_trait]
 impl Alarms for Aws {
     async fn states(&self, names: &[String]) -> Result<Vec<AlarmState>, CannotTell> {
-        let batches = try_join_all(names.chunks(AT_ONCE).map(|names| self.batch(names))).await?;
-        Ok(batches.into_iter().flatten().collect())
+        let ask = async {
+            let batches = try_join_all(names.chunks(AT_ONCE).map(|names| self.batch(names))).await?;
+            Ok(batches.into_iter().flatten().collect())
+        };
+        self.alarms.or_ask(&names.join("\n"), ask).await
     }
 }
 

@@ -17,6 +17,10 @@ const AT_ONCE: usize = 100;
 impl Aws {
     /// The service and its task sets.
     pub(super) async fn service(&self, cluster: &str, service: &str) -> Result<(Service, Vec<Candidate>), CannotTell> {
+        self.services.or_ask(&format!("{cluster}/{service}"), self.ask_service(cluster, service)).await
+    }
+
+    async fn ask_service(&self, cluster: &str, service: &str) -> Result<(Service, Vec<Candidate>), CannotTell> {
         const ACTION: &str = "ecs:DescribeServices";
         let name = format!("{cluster}/{service}");
         let call = self.ecs().describe_services().cluster(cluster).services(service);
@@ -86,6 +90,21 @@ enum Filter<'a> {
 #[async_trait]
 impl Tasks for Aws {
     async fn task_definition(&self, arn: &str) -> Result<Option<TaskDefinition>, CannotTell> {
+        self.task_definitions.or_ask(arn, self.ask_task_definition(arn)).await
+    }
+
+    async fn task_sets(&self, cluster: &str, service: &str) -> Result<Vec<TaskSet>, CannotTell> {
+        let (_, candidates) = self.service(cluster, service).await?;
+        Ok(candidates.into_iter().map(|candidate| candidate.task_set).collect())
+    }
+
+    async fn tasks(&self, cluster: &str, task_set: &TaskSet) -> Result<Vec<Task>, CannotTell> {
+        self.tasks.or_ask(&format!("{cluster}/{}", task_set.id), self.ask_tasks(cluster, task_set)).await
+    }
+}
+
+impl Aws {
+    async fn ask_task_definition(&self, arn: &str) -> Result<Option<TaskDefinition>, CannotTell> {
         const ACTION: &str = "ecs:DescribeTaskDefinition";
         match self.ecs().describe_task_definition().task_definition(arn).send().await {
             Ok(answer) => Ok(Some(task_definition(
@@ -97,13 +116,8 @@ impl Tasks for Aws {
         }
     }
 
-    async fn task_sets(&self, cluster: &str, service: &str) -> Result<Vec<TaskSet>, CannotTell> {
-        let (_, candidates) = self.service(cluster, service).await?;
-        Ok(candidates.into_iter().map(|candidate| candidate.task_set).collect())
-    }
-
     /// ECS writes the task set's id into `startedBy` of the tasks it starts for it.
-    async fn tasks(&self, cluster: &str, task_set: &TaskSet) -> Result<Vec<Task>, CannotTell> {
+    async fn ask_tasks(&self, cluster: &str, task_set: &TaskSet) -> Result<Vec<Task>, CannotTell> {
         let started = self.all_tasks(cluster, Filter::StartedBy(&task_set.id)).await?;
         if !started.is_empty() {
             return Ok(started);

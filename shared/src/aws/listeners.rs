@@ -10,6 +10,10 @@ use crate::deployment::{Action, Listener, LoadBalancer, Rule};
 impl Aws {
     /// The listener, its rules and its load balancer, asked side by side.
     pub(super) async fn described_listener(&self, arn: &str) -> Result<Listener, CannotTell> {
+        self.listeners.or_ask(arn, self.ask_listener(arn)).await
+    }
+
+    async fn ask_listener(&self, arn: &str) -> Result<Listener, CannotTell> {
         const ACTION: &str = "elasticloadbalancing:DescribeListeners";
         let listener = async {
             let call = self.load_balancing().describe_listeners().listener_arns(arn);
@@ -63,6 +67,10 @@ impl Aws {
     }
 
     async fn load_balancer(&self, arn: &str) -> Result<LoadBalancer, CannotTell> {
+        self.load_balancers.or_ask(arn, self.ask_load_balancer(arn)).await
+    }
+
+    async fn ask_load_balancer(&self, arn: &str) -> Result<LoadBalancer, CannotTell> {
         const ACTION: &str = "elasticloadbalancing:DescribeLoadBalancers";
         let call = self.load_balancing().describe_load_balancers().load_balancer_arns(arn);
         let answer = call.send().await.map_err(|error| explain(ACTION, arn, &error))?;

@@ -1,0 +1,180 @@
+//! `rehearse serve`: the world stays open, and whoever comes is told how to use it.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use rehearsal::codedeploy::engine::{family_revision, in_words};
+use rehearsal::rehearsal::{Machine, Rehearsal, new_world_at_pace};
+use rehearsal::scenario::Loaded;
+use rehearsal::setup::{BUCKET, app_spec_key};
+use rehearsal::world::deployments::{DeploymentGroup, Routing};
+use rehearsal::world::load_balancer::ListenerRole;
+use rehearsal::world::services::Colour;
+use rehearsal::world::{REGION, State};
+
+use crate::play::{USUAL, find, follow, machine, read};
+use crate::terminal::{Interruptions, fail, say};
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Name of a scenario, or a file
+    #[arg(default_value = USUAL)]
+    name: String,
+    /// Port of the AWS endpoint; any free one when missing
+    #[arg(long)]
+    port: Option<u16>,
+    /// How many times faster than real time the world runs while a deployment only waits
+    #[arg(long, value_name = "TIMES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pace: u32,
+    /// The folder with the hooks' binaries; that of this program when missing
+    #[arg(long, value_name = "FOLDER")]
+    artifacts: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(crate) async fn go(self) -> ExitCode {
+        let mut loaded = match read(&[find(&self.name)]) {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        let machine = match machine(self.artifacts.as_deref(), self.port, &loaded) {
+            Ok(machine) => machine,
+            Err(error) => return fail(&format!("{error:#}"), 1),
+        };
+        let loaded = loaded.pop().expect("one scenario was read");
+        match serve(loaded, &machine, self.pace).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&format!("{error:#}"), 1),
+        }
+    }
+}
+
+/// Returns after Ctrl-C, once everything that was started has ended.
+async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
+    let mut interruptions = Interruptions::listen().context("cannot listen to Ctrl-C")?;
+    let world = new_world_at_pace(f64::from(pace));
+    let (_lines, _printer) = follow(Arc::clone(&world));
+    let rate = loaded.scenario.traffic.rate.to_string();
+    let mut rehearsal = tokio::select! {
+        opened = Rehearsal::open(Arc::clone(&world), loaded, machine) => opened?,
+        _ = interruptions.next() => return Ok(()),
+    };
+    rehearsal.rest_in_real_time();
+    let group = world.read(|state| state.codedeploy.groups.first().cloned()).expect("the world has a group");
+    say(&variables(rehearsal.endpoint_url()));
+    say(&world.read(|state| names(state, &group, &rate)));
+    say(&examples(&group));
+    say(&world.read(|state| time(state, &group, pace)));
+    let broken = tokio::select! {
+        error = rehearsal.broken() => Some(error),
+        _ = interruptions.next() => None,
+    };
+    let ended = async {
+        let summary = rehearsal.end_traffic().await;
+        rehearsal.close().await;
+        summary
+    };
+    // Who presses it again does not want to wait for the last request.
+    tokio::select! {
+        summary = ended => say(&format!("\nproduction requests\n{summary}")),
+        _ = interruptions.next() => {}
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// The environment of any AWS client, for a shell.
+fn variables(endpoint: &str) -> String {
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "rehearsal"),
+        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
+    ];
+    let mut text = "\nThe world is open to any AWS client with these variables:\n\n".to_owned();
+    for (name, value) in variables {
+        let _ = writeln!(text, "  export {name}={value}");
+    }
+    text
+}
+
+/// What there is, by the names that clients ask for.
+fn names(state: &State, group: &DeploymentGroup, rate: &str) -> String {
+    let url = |role| {
+        let listener = state.listeners.iter().find(|it| it.role == role);
+        listener.map_or("none".to_owned(), |listener| format!("http://127.0.0.1:{}", listener.port))
+    };
+    let versions: Vec<String> = state
+        .task_definitions
+        .iter()
+        .map(|definition| {
+            let name = family_revision(&definition.arn());
+            let serves =
+                state.services.iter().flat_map(|it| &it.task_sets).any(|it| it.task_definition == definition.arn());
+            if serves { format!("{name} serves") } else { format!("{name} is registered") }
+        })
+        .collect();
+    let named = |names: Vec<&String>| match names.as_slice() {
+        [] => "none".to_owned(),
+        names => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let rows = [
+        ("application, group", format!("{}, {}", group.application, group.name)),
+        ("cluster, service", format!("{}, {}", group.cluster, group.service)),
+        ("task definitions", versions.join(", ")),
+        ("production", format!("{}, where users send {rate} requests", url(ListenerRole::Production))),
+        ("test listener", url(ListenerRole::Test)),
+        ("target groups", group.target_groups.join(", ")),
+        ("alarms", named(state.alarms.iter().map(|alarm| &alarm.name).collect())),
+        ("secrets", named(state.stores.secrets.keys().collect())),
+        ("databases", named(state.stores.databases.keys().collect())),
+        ("hooks", state.functions.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(&format!("\n{:22}", ""))),
+    ];
+    let mut text = String::new();
+    for (what, which) in rows {
+        let _ = writeln!(text, "  {what:<20}{which}");
+    }
+    let production = url(ListenerRole::Production);
+    let _ = write!(text, "\n  curl -i {production}/\n  curl -i {}/", url(ListenerRole::Test));
+    text
+}
+
+/// Commands that work as they stand.
+fn examples(group: &DeploymentGroup) -> String {
+    let DeploymentGroup { application, name, cluster, service, .. } = group;
+    let green = app_spec_key(service, Colour::Green);
+    format!(
+        "  aws deploy create-deployment --application-name {application} --deployment-group-name {name} \\
+    --s3-location bucket={BUCKET},key={green},bundleType=YAML
+  aws deploy get-deployment --deployment-id d-…
+  aws deploy batch-get-deployment-targets --deployment-id d-… --target-ids {cluster}:{service}
+  aws deploy stop-deployment --deployment-id d-…
+"
+    )
+}
+
+/// How its time passes, and what that means for a deployment by hand.
+fn time(state: &State, group: &DeploymentGroup, pace: u32) -> String {
+    let first_wait = match state.codedeploy.config(&group.config).map(|config| config.routing) {
+        Some(Routing::Canary { interval, .. } | Routing::Linear { interval, .. }) => interval,
+        Some(Routing::AllAtOnce) | None => group.termination_wait,
+    };
+    let takes = first_wait.as_secs_f64() / f64::from(pace);
+    let faster = if pace == 1 {
+        "The world's time is real, so every wait takes as long as on AWS; `--pace 30` shortens them.".to_owned()
+    } else {
+        format!(
+            "While a deployment only waits, the world runs {pace} times faster: {} take {takes:.0} s. `--pace 1` waits as\n\
+             AWS does.",
+            in_words(first_wait)
+        )
+    };
+    format!(
+        "{faster} Hooks, tasks and the time between deployments are real. Clients are told ages: what was\n\
+         five minutes ago in the world was five minutes ago.\n\nCtrl-C ends it and prints what became of users' requests.\n"
+    )
+}

@@ -1,0 +1,121 @@
+//! Every scenario is played by the real `rehearse` with the real hooks, and what the transcript says is the specification.
+//!
+//! Compared is what does not depend on the machine: what CodeDeploy, the alarms and the hooks said, in order. Times,
+//! ports and ids are left out; requests are judged by the scenario's own `expect`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::process::Command;
+
+#[path = "support/programs.rs"]
+mod programs;
+
+/// Plays one scenario and compares its spine with the committed transcript.
+fn play(name: &str) {
+    let output = Command::new(programs::rehearse()).args(["run", name]).output().unwrap();
+    let transcript = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../scenarios/transcripts");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, stands_for) in VARIES {
+        settings.add_filter(pattern, *stands_for);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, spine(&transcript)));
+}
+
+/// What differs from run to run, and what stands for it.
+const VARIES: &[(&str, &str)] = &[
+    (r"d-[0-9A-Z]{9}\b", "d-…"),
+    (r"\b[0-9a-f]{32}\b", "…"),
+    (r"ecs-svc/\d+", "ecs-svc/…"),
+    (r":\d{4,5}\b", ":…"),
+    (r"\b\d+(\.\d+)? ?(ms|µs|s)\b", "… s"),
+    (r"\b\d+ MiB", "… MiB"),
+    (r"\[\d+\.\d+ \([^)]*\)", "[…"),
+    (r"\(request [0-9a-f-]{36}\)", "(request …)"),
+    (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z", "…"),
+];
+
+/// The entries of CodeDeploy, the alarms, Lambda, the hooks and the rehearsal, and the closing lines; not those of tasks
+/// and targets, whose order among each other is chance.
+fn spine(transcript: &str) -> String {
+    let mut kept = Vec::new();
+    let mut keeps = true;
+    for line in transcript.lines() {
+        if line.starts_with("production requests") {
+            keeps = false;
+        } else if line.starts_with("the deployment ") {
+            keeps = true;
+        } else if let Some((_, entry)) = entry(line) {
+            // An alarm recovers when it does, and a hook that outlives its deployment ends when it does.
+            keeps = ["CodeDeploy", "CloudWatch", "hook", "rehearsal"].iter().any(|who| entry.starts_with(who))
+                && !entry.contains("ALARM → OK");
+            if keeps {
+                kept.push(entry.to_owned());
+            }
+            continue;
+        }
+        if keeps && !is_duration(line) {
+            kept.push(line.trim_start().to_owned());
+        }
+    }
+    kept.join("\n")
+}
+
+/// Splits `    1:07  CodeDeploy  …` after the time.
+fn entry(line: &str) -> Option<(&str, &str)> {
+    let (time, entry) = line.trim_start().split_once("  ")?;
+    let is_time = time.contains(':') && time.chars().all(|letter| letter.is_ascii_digit() || letter == ':');
+    (is_time && line.starts_with(' ')).then_some((time, entry))
+}
+
+fn is_duration(line: &str) -> bool {
+    line.strip_suffix(" s").is_some_and(|number| number.parse::<f64>().is_ok())
+}
+
+macro_rules! scenarios {
+    ($($test:ident = $name:literal),+ $(,)?) => {
+        $(#[test]
+        fn $test() {
+            play($name);
+        })+
+
+        /// Every file in the folder must be among the tests.
+        #[test]
+        fn no_scenario_is_left_out() {
+            let played = [$($name),+];
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|ending| ending == "yaml") {
+                    let name = path.file_stem().unwrap().to_str().unwrap();
+                    assert!(played.contains(&name), "{name}.yaml is played by no test");
+                }
+            }
+        }
+    };
+}
+
+scenarios! {
+    an_alarm_that_fires_already_stops_the_deployment_before_green_exists = "alarm-fires-already",
+    all_of_production_moves_at_once = "all-at-once",
+    the_app_spec_is_found_in_s3 = "app-spec-in-s3",
+    green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
+    a_good_canary_loses_nothing = "canary",
+    without_a_plan_the_default_questions_are_asked = "default-questions",
+    a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
+    green_that_ends_at_once_never_gets_users = "green-crashes",
+    green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
+    an_answer_that_is_refused_is_printed_as_a_command = "hook-without-permission",
+    a_linear_shift_takes_ten_steps = "linear",
+    a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
+    without_automatic_rollback_a_person_must_act = "no-auto-rollback",
+    a_rollback_by_hand_is_seen_and_not_stopped = "rollback-by-hand",
+    hooks_of_a_rollback_say_yes_at_once = "rollback-calls-hooks",
+    a_silent_hook_costs_an_hour_of_nobodys_time = "silent-hook",
+    a_person_stops_the_canary = "stop-by-hand",
+}

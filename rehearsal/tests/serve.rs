@@ -1,0 +1,146 @@
+//! `rehearse serve` as a pipeline uses it: the real program with the real hooks, and AWS's own Python client.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+#[path = "support/programs.rs"]
+mod programs;
+#[path = "support/python.rs"]
+mod python;
+
+/// Blue serves within this time, also on a machine with much else to do.
+const OPENS_WITHIN: Duration = Duration::from_secs(120);
+
+/// A world that is open, and what it has printed.
+struct World {
+    rehearse: Child,
+    lines: Receiver<String>,
+    welcome: String,
+}
+
+impl World {
+    /// Waits for the last line of the welcome.
+    fn open(arguments: &[&str]) -> Self {
+        let mut rehearse = Command::new(programs::rehearse())
+            .arg("serve")
+            .args(arguments)
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(rehearse.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        // Ends with the program.
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut welcome = String::new();
+        while !welcome.contains("Ctrl-C ends it") {
+            let line = lines.recv_timeout(OPENS_WITHIN).unwrap_or_else(|_| panic!("it does not open:\n{welcome}"));
+            welcome.push_str(&line);
+            welcome.push('\n');
+        }
+        Self { rehearse, lines, welcome }
+    }
+
+    /// Whatever a shell makes of the printed `export` lines.
+    fn variables(&self) -> Vec<(String, String)> {
+        let exports = self.welcome.lines().filter_map(|line| line.trim().strip_prefix("export "));
+        exports.filter_map(|it| it.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// A line of the welcome.
+    fn named(&self, what: &str) -> &str {
+        let line = self.welcome.lines().find_map(|line| line.trim().strip_prefix(what));
+        line.unwrap_or_else(|| panic!("no {what} in:\n{}", self.welcome)).trim()
+    }
+
+    /// Presses Ctrl-C, as a terminal does it for the whole group, and returns what it prints after the welcome.
+    fn ctrl_c(mut self) -> String {
+        killpg(Pid::from_raw(self.rehearse.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        assert!(self.rehearse.wait().unwrap().success(), "Ctrl-C is how it ends");
+        self.lines.iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind; one that did not has ended it already.
+        if matches!(self.rehearse.try_wait(), Ok(None)) {
+            let _ = kill(Pid::from_raw(self.rehearse.id().try_into().unwrap()), Signal::SIGTERM);
+            let _ = self.rehearse.wait();
+        }
+    }
+}
+
+#[test]
+fn a_pipeline_deploys_is_stopped_by_a_hook_and_stops_a_deployment_itself() {
+    let world = World::open(&["canary", "--pace", "60"]);
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut pipeline = Command::new(python::python());
+    pipeline.arg("-B").args(["-m", "unittest", "--verbose", "--failfast", "test_pipeline"]);
+    pipeline.current_dir(tests.join("serve")).env("PYTHONPATH", tests.join("boto3"));
+    pipeline.envs(world.variables());
+    let run = pipeline.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success() && !said.contains("Ran 0 tests"), "{said}\n{}", world.ctrl_c());
+
+    let transcript = world.ctrl_c();
+    for words in [
+        "calls CodeDeployHook_greenlight-after-allow-traffic",
+        "STOP  after-allow-test-traffic  shop/orders",
+        "all production traffic is on blue",
+        "production requests\nphase",
+        "\nbetween deployments ",
+    ] {
+        assert!(transcript.contains(words), "no {words:?} in\n{transcript}");
+    }
+    let total = transcript.lines().rfind(|line| line.starts_with("total")).unwrap();
+    let lost = total.rsplit("  ").filter(|cell| !cell.trim().is_empty()).nth(2);
+    assert_eq!(lost.map(str::trim), Some("0"), "no user loses a request: {total}");
+}
+
+/// The lines are there to be copied.
+#[test]
+fn what_it_prints_works_and_nothing_is_left_after_ctrl_c() {
+    let world = World::open(&["canary"]);
+    for listener in ["production", "test listener"] {
+        let url = world.named(listener).split(',').next().unwrap();
+        let answer = get(url);
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("orders 1"), "{url}: {answer}");
+    }
+    assert_eq!(world.named("application, group"), "orders, orders");
+    assert_eq!(world.named("cluster, service"), "shop, orders");
+    assert_eq!(world.named("task definitions"), "orders:1 serves, orders:2 is registered");
+    assert_eq!(world.named("alarms"), "orders-unhealthy-hosts, orders-5xx");
+    assert_eq!(world.named("secrets"), "orders/migrator");
+    let ports: Vec<String> = ["production", "test listener"]
+        .iter()
+        .map(|it| world.named(it).split(',').next().unwrap().to_owned())
+        .collect();
+    let endpoint = world.variables().into_iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1;
+
+    let printed = world.ctrl_c();
+    assert!(printed.contains("production requests\nphase") && printed.contains("\nbefore "), "{printed}");
+    for url in ports.iter().chain([&endpoint]) {
+        let address = url.trim_start_matches("http://");
+        assert!(std::net::TcpStream::connect(address).is_err(), "something still listens on {address}");
+    }
+}
+
+fn get(url: &str) -> String {
+    use std::io::Write;
+    let address = url.trim_start_matches("http://");
+    let mut connection = std::net::TcpStream::connect(address).unwrap();
+    write!(connection, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
