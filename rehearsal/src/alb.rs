@@ -28,6 +28,7 @@ pub(crate) mod forwarded;
 mod health;
 mod keeper;
 mod measure;
+pub mod metrics;
 mod proxy;
 mod relay;
 mod routing;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use greenlight::appspec::AppSpec;
 use greenlight::plan::Plan;
-use rehearsal::scenario;
+use rehearsal::{scenario, text_file};
 
 use crate::{BAD_INPUT, fail, say};
 
@@ -21,15 +21,29 @@ pub(crate) fn files(files: &[PathBuf]) -> ExitCode {
     code
 }
 
+/// Top-level keys that only a scenario has.
+const OF_A_SCENARIO: [&str; 11] =
+    ["story", "service", "blue", "green", "deployment", "alarms", "plan", "traffic", "faults", "switches", "expect"];
+
 fn check(file: &Path) -> Result<&'static str, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = text_file::read(file).map_err(|error| error.of(file))?;
     let source = file.display().to_string();
-    let has = |key: &str| text.lines().any(|line| line.trim_start_matches(['{', ' ', '"']).starts_with(key));
-    if has("story") {
-        scenario::load(file).map(|_| "scenario").map_err(|error| error.to_string())
-    } else if has("Resources") || has("resources") {
+    let keys = top_level_keys(&text);
+    let has = |key: &str| keys.iter().any(|it| it.eq_ignore_ascii_case(key));
+    if has("resources") {
         AppSpec::parse(&text, &source).map(|_| "AppSpec").map_err(|error| error.to_string())
+    } else if OF_A_SCENARIO.into_iter().any(has) {
+        scenario::load(file).map(|_| "scenario").map_err(|error| error.to_string())
     } else {
         Plan::parse(&text, &source).map(|_| "plan").map_err(|error| error.to_string())
     }
+}
+
+/// The keys that stand at the top of a document, which may be too broken to be parsed: those that are not indented, and
+/// in JSON those of the outermost braces as people lay them out.
+fn top_level_keys(text: &str) -> Vec<&str> {
+    let braces = text.trim_start().starts_with('{');
+    let indented = |line: &str| line.starts_with([' ', '\t', '#', '-']);
+    let lines = text.lines().filter(|line| braces || !indented(line));
+    lines.filter_map(|line| Some(line.split_once(':')?.0.trim_matches([' ', '\t', '{', '"', '\'']))).collect()
 }

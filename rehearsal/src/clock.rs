@@ -12,6 +12,11 @@ use tokio::time::Instant;
 
 /// World seconds per real second while nothing works: a virtual minute takes 300 ms.
 const IDLE_PACE: f64 = 200.0;
+/// How often [`Clock::run`] ticks, in real time.
+const TICK: Duration = Duration::from_millis(2);
+/// The most real time that may pass between two ticks at a fast pace. On a busy machine ticks come late; then the world
+/// is late too, and does not jump ahead of the work that was to be done in it.
+const LONGEST_STEP: Duration = Duration::from_millis(20);
 
 /// The clock. Clones share one time.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ struct Shared {
 }
 
 struct State {
+    /// Whether [`Clock::run`] ticks, so that a fast pace can wait for it.
+    ticks: bool,
     /// World seconds per real second while nothing works.
     idle_pace: f64,
     /// Whether a wait may be skipped faster than that.
@@ -61,6 +68,7 @@ impl Clock {
 
     fn running(idle_pace: f64, skips: bool) -> Self {
         let state = State {
+            ticks: false,
             idle_pace,
             skips,
             base: Timestamp::now(),
@@ -71,6 +79,18 @@ impl Clock {
             next_id: 0,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), pace_changed: watch::Sender::new(0) }) }
+    }
+
+    /// Ticks until it is dropped. From the first tick on the world's time stands still at a fast pace when no tick comes.
+    pub async fn run(self) {
+        loop {
+            {
+                let mut state = self.lock();
+                state.ticks = true;
+                state.reckon();
+            }
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// The world's time.
@@ -172,8 +192,11 @@ impl Clock {
 
 impl State {
     fn now(&self) -> Timestamp {
-        let passed = self.since.elapsed().as_secs_f64() * self.pace;
-        self.base + SignedDuration::from_secs_f64(passed)
+        let mut real = self.since.elapsed();
+        if self.ticks && self.pace > 1.0 {
+            real = real.min(LONGEST_STEP);
+        }
+        self.base + SignedDuration::from_secs_f64(real.as_secs_f64() * self.pace)
     }
 
     fn take_id(&mut self) -> u64 {
@@ -261,6 +284,18 @@ mod tests {
         drop(work);
         let took = sleeper.await.expect("the sleeper does not panic").duration_since(begun);
         assert!(took >= Duration::from_millis(10_900) && took < Duration::from_millis(11_000), "took {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_machine_does_not_make_the_world_jump_ahead() {
+        let clock = Clock::new();
+        let ticking = tokio::spawn(clock.clone().run());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        ticking.abort();
+        let world = clock.now();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let jumped = clock.now().duration_since(world);
+        assert!(jumped <= SignedDuration::from_secs(4), "{jumped}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod served_plan;
 pub mod setup;
 pub mod tasks;
+pub mod text_file;
 pub mod traffic;
 pub mod transcript;
 pub mod wire;

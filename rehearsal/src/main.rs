@@ -9,6 +9,9 @@ use rehearsal::reaper;
 mod check;
 mod play;
 mod serve;
+mod terminal;
+
+use terminal::{fail, say};
 
 /// A whole ECS blue/green deployment on this machine, with the real hooks.
 #[derive(Parser)]
@@ -81,15 +84,4 @@ fn list() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the command is asked for")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "errors of a command line tool")]
-fn fail(message: &str, code: u8) -> ExitCode {
-    eprintln!("rehearse: {message}");
-    ExitCode::from(code)
 }

@@ -192,8 +192,8 @@ impl Outcome {
         if let Some(versions) = &expect.migrations {
             let recorded = self.migrations.iter().flatten().filter(|it| it.success);
             let is: Vec<i64> = recorded.map(|it| it.version).collect();
-            hold("migrations", is == *versions, &|| {
-                format!("expected migrations {versions:?} to be recorded; {is:?} are")
+            hold("migrations", is == versions.value, &|| {
+                format!("expected migrations {:?} to be recorded; {is:?} are", versions.value)
             });
         }
         for words in &expect.says {

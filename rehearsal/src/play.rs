@@ -13,15 +13,13 @@ use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
 use rehearsal::scenario::{self, Loaded};
 use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::{BAD_INPUT, all_scenarios, fail, say, scenarios};
+use crate::terminal::{Interruptions, fail, say};
+use crate::{BAD_INPUT, all_scenarios, scenarios};
 
 /// The scenario that is played when none is named.
 pub(crate) const USUAL: &str = "canary";
-/// What a shell reports for a command that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -51,19 +49,23 @@ impl Run {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
-        let machine = match machine(self.artifacts.as_deref(), None, &loaded) {
-            Ok(machine) => machine,
+        let prepared = machine(self.artifacts.as_deref(), None, &loaded)
+            .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
+        let (machine, mut interruptions) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
         let mut outcomes = Vec::new();
         for scenario in loaded {
             let name = scenario.name.clone();
-            tokio::select! {
-                played = play(scenario, &machine) => match played {
-                    Ok(outcome) => outcomes.push(outcome),
-                    Err(error) => return fail(&format!("{name}: {error:#}"), 1),
-                },
-                () = interrupted() => return fail("interrupted; everything that was started is stopped", INTERRUPTED),
+            let played = tokio::select! {
+                played = play(scenario, &machine) => Ok(played),
+                interruption = interruptions.next() => Err(interruption),
+            };
+            match played {
+                Ok(Ok(outcome)) => outcomes.push(outcome),
+                Ok(Err(error)) => return fail(&format!("{name}: {error:#}"), 1),
+                Err(interruption) => return interruption.end(),
             }
         }
         if let Some(file) = &self.json
@@ -81,8 +83,16 @@ pub(crate) fn find(name: &str) -> PathBuf {
     if known.is_file() { known } else { PathBuf::from(name) }
 }
 
+/// Reads all of them, and says what is wrong with each.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
-    paths.iter().map(|path| scenario::load(path).map_err(|error| unknown(path, &error))).collect()
+    let (mut all, mut refused) = (Vec::new(), None);
+    for path in paths {
+        match scenario::load(path) {
+            Ok(loaded) => all.push(loaded),
+            Err(error) => refused = Some(unknown(path, &error)),
+        }
+    }
+    refused.map_or(Ok(all), Err)
 }
 
 fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
@@ -189,21 +199,6 @@ async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>) -> St
         lines.push(line);
     }
     lines.join("\n")
-}
-
-pub(crate) async fn interrupted() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                terminate.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending::<()>().await },
-        () = terminated => {}
-    }
 }
 
 fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -255,6 +256,8 @@ async fn supervise(
     registration: Option<Registration>,
     exited: watch::Sender<Option<Exit>>,
 ) {
+    // Whoever goes down before the end was seen leaves it to the reaper.
+    let registration = ManuallyDrop::new(registration);
     let status = tokio::select! {
         status = child.wait() => status,
         stop = wanted(&mut stop) => end(&mut child, group, stop).await,
@@ -263,7 +266,7 @@ async fn supervise(
     let _ = killpg(group, Signal::SIGKILL);
     let _ = timeout(OUTPUT_AFTER_END, &mut output).await;
     output.abort();
-    drop(registration);
+    drop(ManuallyDrop::into_inner(registration));
     let exit = status.map_or(Exit::Signal(Signal::SIGKILL as i32), Exit::of);
     exited.send_replace(Some(exit));
 }

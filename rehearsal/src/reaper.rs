@@ -78,9 +78,8 @@ impl Drop for Registration {
 
 /// A temporary folder that is removed when it is dropped, or by the reaper.
 pub struct TempFolder {
-    // In this order: removed first, forgotten by the reaper afterwards.
-    folder: tempfile::TempDir,
-    _registration: Option<Registration>,
+    path: PathBuf,
+    registration: Option<Registration>,
 }
 
 impl TempFolder {
@@ -88,13 +87,33 @@ impl TempFolder {
     pub fn new(reaper: Option<&Reaper>) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("greenlight-").tempdir()?;
         let registration = reaper.map(|reaper| reaper.folder(folder.path()));
-        Ok(Self { folder, _registration: registration })
+        Ok(Self { path: folder.keep(), registration })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
     }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        if !remove(&self.path) {
+            // Somebody still writes into it: the reaper removes it when this process has ended.
+            std::mem::forget(self.registration.take());
+        }
+    }
+}
+
+/// Whether a folder is gone. A process that was killed a moment ago may still have been writing into it.
+fn remove(folder: &Path) -> bool {
+    for _ in 0..20 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(20)),
+            _ => return true,
+        }
+    }
+    false
 }
 
 /// The reaper's own life: returns when everything is cleared up. Blocks.
@@ -150,15 +169,7 @@ impl Left {
             let _ = killpg(Pid::from_raw(*group), Signal::SIGKILL);
         }
         for folder in &self.folders {
-            // A process that was killed a moment ago may still have been writing.
-            for _ in 0..20 {
-                match std::fs::remove_dir_all(folder) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        std::thread::sleep(Duration::from_millis(50));
-                    }
-                    _ => break,
-                }
-            }
+            remove(folder);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
@@ -16,6 +16,7 @@ use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::{self, MigrationOutcome, Outcome};
 use crate::postgres::Postgres;
 use crate::reaper::Reaper;
+use crate::scenario::migrations::versions;
 use crate::scenario::{Loaded, RequestSpec};
 use crate::served_plan::ServedPlan;
 use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
@@ -138,7 +139,7 @@ impl Rehearsal {
     pub async fn deploy(&mut self) -> Result<Outcome> {
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
         let mut id = self.create(self.prepared.green.clone())?;
-        if let Some(phase) = self.loaded.scenario.deployment.stop_at.clone() {
+        if let Some(phase) = self.loaded.scenario.deployment.stop_at.as_ref().map(|it| it.value.clone()) {
             let (world, id) = (Arc::clone(&self.world), id.clone());
             self.actors.spawn(async move {
                 world.until(|state| (state.phase == phase).then_some(())).await;
@@ -242,7 +243,7 @@ impl Rehearsal {
         plan.rate = spec.rate.per_second().ceil() as u32;
         plan.timeout = PATIENCE;
         if let Some(requests) = &spec.requests {
-            plan.requests = requests.iter().map(planned).collect::<Result<_>>()?;
+            plan.requests = requests.value.iter().map(planned).collect::<Result<_>>()?;
         } else if self.loaded.scenario.service.command.is_some() {
             plan.requests = vec![planned(&RequestSpec { method: "GET".into(), path: "/".into(), json: None })?];
         }
@@ -264,7 +265,10 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
     let postgres = Postgres::start(machine.reaper.as_ref()).await?;
     postgres.create_database(&service.name).await?;
     let folder = setup::migrations(loaded, &machine.sample_migrations);
-    let up_to = service.migrated_to.unwrap_or(1);
+    let versions = versions(&folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
+    let Some(up_to) = service.migrated_to.as_ref().map(|it| it.value).or(versions.first().copied()) else {
+        bail!("there is no migration in {}", folder.display());
+    };
     postgres.apply(&service.name, &folder, Some(up_to)).await?;
     world.say(Who::Rehearsal, format!("PostgreSQL runs; its schema is that of blue, migration {up_to}"));
     Ok(Some(postgres))
@@ -311,6 +315,7 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     };
     let settings = lambda::Settings { endpoint_url: endpoint_url.to_owned(), reaper: machine.reaper.clone() };
     let mut actors = JoinSet::new();
+    actors.spawn(world.clock.clone().run());
     actors.spawn(ecs::run(Arc::clone(world)));
     actors.spawn(tasks::run(Arc::clone(world), launch));
     actors.spawn(lambda::run(Arc::clone(world), settings));

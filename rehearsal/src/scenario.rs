@@ -10,8 +10,13 @@ use greenlight::plan::Plan;
 use greenlight::units::Rate;
 use serde::Deserialize;
 
+use crate::text_file::{self, Unreadable};
+
 mod deployment;
 mod expectation;
+pub mod migrations;
+mod rules;
+mod sense;
 mod service;
 mod trouble;
 
@@ -27,6 +32,7 @@ pub use trouble::{FaultKindSpec, FaultSpec, HookSpec};
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens and why it is worth seeing: the first lines of the transcript.
+    #[serde(deserialize_with = "rules::story")]
     pub story: String,
     /// The service.
     #[serde(default)]
@@ -94,11 +100,11 @@ impl LifecycleEventName {
 #[serde(deny_unknown_fields)]
 pub struct TrafficSpec {
     /// Requests per second of real time; 200/s when missing.
-    #[serde(default = "TrafficSpec::usual_rate")]
+    #[serde(default = "TrafficSpec::usual_rate", deserialize_with = "rules::rate")]
     pub rate: Rate,
     /// The requests, sent in turn; the sample service's when missing.
     #[serde(default)]
-    pub requests: Option<Vec<RequestSpec>>,
+    pub requests: Option<Spanned<Vec<RequestSpec>>>,
 }
 
 impl TrafficSpec {
@@ -118,9 +124,10 @@ impl Default for TrafficSpec {
 #[serde(deny_unknown_fields)]
 pub struct RequestSpec {
     /// `GET` when missing.
-    #[serde(default = "RequestSpec::get")]
+    #[serde(default = "RequestSpec::get", deserialize_with = "rules::method")]
     pub method: String,
     /// Path and query.
+    #[serde(deserialize_with = "rules::path")]
     pub path: String,
     /// JSON body.
     #[serde(default)]
@@ -153,26 +160,26 @@ pub enum LoadError {
     #[error("{0}")]
     Document(#[from] DocumentError),
     /// Its file could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", source.of(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: Unreadable,
     },
 }
 
 /// Reads a scenario and everything it refers to, and starts nothing.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
-    let text = read(path)?;
+    let text = text_file::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     let source = path.display().to_string();
     let scenario: Scenario = document::parse(&text, &source)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    scenario.check(&text, &source, &folder)?;
+    scenario.check(&sense::Text { text: &text, source: &source, folder: &folder })?;
     let plan = match &scenario.plan {
         Some(named) => {
             let file = folder.join(&named.value);
-            let plan_text = std::fs::read_to_string(&file).map_err(|error| {
+            let plan_text = text_file::read(&file).map_err(|error| {
                 let message = format!("the plan {} cannot be read: {error}", file.display());
                 DocumentError::at(&source, &text, named.referenced, message)
             })?;
@@ -183,22 +190,4 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     };
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
     Ok(Loaded { name, folder, scenario, plan })
-}
-
-fn read(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })
-}
-
-impl Scenario {
-    /// What the types alone cannot tell.
-    fn check(&self, text: &str, source: &str, folder: &Path) -> Result<(), DocumentError> {
-        if let Some(migrations) = &self.service.migrations {
-            let path = folder.join(&migrations.value);
-            if !path.is_dir() {
-                let message = format!("the folder of migrations {} does not exist", path.display());
-                return Err(DocumentError::at(source, text, migrations.referenced, message));
-            }
-        }
-        self.deployment.check(text, source)
-    }
 }

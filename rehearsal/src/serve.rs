@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use rehearsal::codedeploy::engine::{family_revision, in_words};
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world_at_pace};
@@ -16,8 +16,8 @@ use rehearsal::world::load_balancer::ListenerRole;
 use rehearsal::world::services::Colour;
 use rehearsal::world::{REGION, State};
 
-use crate::play::{USUAL, find, follow, interrupted, machine, read};
-use crate::{fail, say};
+use crate::play::{USUAL, find, follow, machine, read};
+use crate::terminal::{Interruptions, fail, say};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -55,12 +55,13 @@ impl Serve {
 
 /// Returns after Ctrl-C, once everything that was started has ended.
 async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
+    let mut interruptions = Interruptions::listen().context("cannot listen to Ctrl-C")?;
     let world = new_world_at_pace(f64::from(pace));
     let (_lines, _printer) = follow(Arc::clone(&world));
     let rate = loaded.scenario.traffic.rate.to_string();
     let mut rehearsal = tokio::select! {
         opened = Rehearsal::open(Arc::clone(&world), loaded, machine) => opened?,
-        () = interrupted() => return Ok(()),
+        _ = interruptions.next() => return Ok(()),
     };
     rehearsal.rest_in_real_time();
     let group = world.read(|state| state.codedeploy.groups.first().cloned()).expect("the world has a group");
@@ -70,7 +71,7 @@ async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
     say(&world.read(|state| time(state, &group, pace)));
     let broken = tokio::select! {
         error = rehearsal.broken() => Some(error),
-        () = interrupted() => None,
+        _ = interruptions.next() => None,
     };
     let ended = async {
         let summary = rehearsal.end_traffic().await;
@@ -80,7 +81,7 @@ async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
     // Who presses it again does not want to wait for the last request.
     tokio::select! {
         summary = ended => say(&format!("\nproduction requests\n{summary}")),
-        () = interrupted() => {}
+        _ = interruptions.next() => {}
     }
     broken.map_or(Ok(()), Err)
 }

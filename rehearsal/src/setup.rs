@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use greenlight::document::{Location, Spanned};
 use greenlight::stage::Stage;
 use jiff::Timestamp;
 
@@ -154,7 +155,7 @@ impl Furnisher<'_> {
             health_check: HealthCheck {
                 path: check.path.clone(),
                 interval: check.interval.duration(),
-                timeout: check.timeout.duration(),
+                timeout: check.timeout.value.duration(),
                 healthy_threshold: check.healthy,
                 unhealthy_threshold: check.unhealthy,
                 matcher: check.matcher.clone(),
@@ -338,8 +339,9 @@ impl Furnisher<'_> {
     }
 
     fn app_spec(&self, task_definition: &str) -> String {
-        let left_out =
-            |stage: &Stage| self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.none);
+        let left_out = |stage: &Stage| {
+            self.loaded.scenario.hooks.iter().any(|(event, spec)| event.stage() == *stage && spec.is_left_out())
+        };
         let mut hooks = String::new();
         for stage in Stage::ALL.iter().filter(|stage| !left_out(stage)) {
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
@@ -390,7 +392,7 @@ impl Furnisher<'_> {
         dimensions.extend(of_group.map(|name| ("TargetGroup", name)));
         Alarm {
             name: spec.name.clone(),
-            metric: MetricId::new("AWS/ApplicationELB", &spec.metric, &dimensions),
+            metric: MetricId::new("AWS/ApplicationELB", &spec.metric.value, &dimensions),
             statistic: spec.statistic.clone(),
             period_minutes: u32::try_from(spec.period.duration().as_secs() / 60).unwrap_or(1).max(1),
             evaluation_periods: spec.periods,
@@ -467,7 +469,7 @@ pub fn function_name(stage: Stage) -> String {
 fn usual_alarm(service: &str, name: &str, metric: &str, statistic: &str, at_least: f64, of: AlarmTarget) -> AlarmSpec {
     AlarmSpec {
         name: format!("{service}-{name}"),
-        metric: metric.to_owned(),
+        metric: Spanned::new(metric.to_owned(), Location::UNKNOWN, Location::UNKNOWN),
         of,
         statistic: statistic.to_owned(),
         at_least,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::alb::access_log::AccessLog;
 use crate::alb::connections::{Connections, SendError};
 use crate::alb::forwarded::TRACE_ID;
+use crate::clock::PaceGuard;
 use crate::ledger::{End, Ledger};
 use crate::world::World;
 
@@ -118,6 +119,7 @@ async fn flow(world: Arc<World>, plan: TrafficPlan, ledger: Ledger, mut stopped:
     }
     let users = Arc::new(Users::new(&plan, ledger));
     let mut under_way = JoinSet::new();
+    let mut pace = KeepUp::new(&world, plan.rate);
     let begun = Instant::now();
     for (sent, request) in plan.requests.iter().cycle().enumerate() {
         let due = begun + Duration::from_secs_f64(sent as f64 / f64::from(plan.rate));
@@ -126,11 +128,44 @@ async fn flow(world: Arc<World>, plan: TrafficPlan, ledger: Ledger, mut stopped:
             _ = &mut stopped => break,
             () = tokio::time::sleep_until(due) => {}
         }
+        pace.look(due.elapsed(), under_way.len());
         let (users, request, world) = (users.clone(), request.clone(), world.clone());
         under_way.spawn(async move { users.send(&world, request).await });
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
+}
+
+/// Holds the world's clock at real speed while this machine cannot keep up with its own users: on a busy machine a step of
+/// the deployment must not be over before anybody has sent a request in it.
+struct KeepUp<'a> {
+    world: &'a World,
+    /// Requests under way that are too many for answers that take milliseconds.
+    many: usize,
+    held: Option<(PaceGuard, Instant)>,
+}
+
+/// A request this late means that the machine is busy.
+const LATE: Duration = Duration::from_millis(25);
+/// Longer than this it is the service that is slow, and not the machine.
+const HELD_AT_MOST: Duration = Duration::from_secs(1);
+
+impl<'a> KeepUp<'a> {
+    fn new(world: &'a World, rate: u32) -> Self {
+        Self { world, many: (rate as usize / 10).max(8), held: None }
+    }
+
+    fn look(&mut self, late: Duration, under_way: usize) {
+        if late <= LATE && under_way <= self.many {
+            self.held = None;
+            return;
+        }
+        match &mut self.held {
+            None => self.held = Some((self.world.clock.working(), Instant::now())),
+            Some((_, since)) if late <= LATE && since.elapsed() > HELD_AT_MOST => self.many = usize::MAX,
+            Some(_) => {}
+        }
+    }
 }
 
 /// Users' clients: they keep their connections, as browsers and other services do.

@@ -36,8 +36,8 @@ const VARIES: &[(&str, &str)] = &[
     (r"\b\d+(\.\d+)? ?(ms|µs|s)\b", "… s"),
     (r"\b\d+ MiB", "… MiB"),
     (r"\[\d+\.\d+ \([^)]*\)", "[…"),
-    (r"request id [0-9a-f-]+", "request id …"),
-    (r"\bpid \d+", "pid …"),
+    (r"\(request [0-9a-f-]{36}\)", "(request …)"),
+    (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z", "…"),
 ];
 
 /// The entries of CodeDeploy, the alarms, Lambda, the hooks and the rehearsal, and the closing lines; not those of tasks

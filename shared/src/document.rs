@@ -10,7 +10,7 @@ mod words;
 
 use serde::de::DeserializeOwned;
 /// A value and the place in the document where it stands.
-pub use serde_saphyr::Spanned;
+pub use serde_saphyr::{Location, Spanned};
 
 pub use self::error::DocumentError;
 pub use self::mapping::Mapping;

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 /// Enough for a few hundred requests a second; two versions of the service share a small database.
 const CONNECTIONS: u32 = 5;
 /// A request that gets no connection in this time is answered 503 rather than kept waiting.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const LISTED: usize = 20;
 /// In memory the oldest orders are forgotten beyond this many.
 const REMEMBERED: usize = 10_000;

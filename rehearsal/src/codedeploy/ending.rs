@@ -125,22 +125,27 @@ fn firing(state: &State, group: &DeploymentGroup) -> Vec<String> {
     group.alarms.iter().filter(fires).cloned().collect()
 }
 
-/// Writes the end into the record, and begins a rollback where the group wants one.
+/// Writes the end into the record, and begins a rollback where the group wants one. What is to be said is said first:
+/// whoever waits for the end finds it in the journal.
 pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<(), Ending>) {
     let now = course.world.now();
     let Err(ending) = result else {
+        course.say(format!("deployment {} Succeeded", course.id));
         course.record(|deployment| {
             deployment.status = DeploymentStatus::Succeeded;
             deployment.completed_at = Some(now);
         });
-        course.say(format!("deployment {} Succeeded", course.id));
         return;
     };
     let (error, status) = (ending.error(), ending.status());
     course.say(format!("deployment {} {}: {}", course.id, status.name(), error.message));
+    let rolls_back = wants_rollback(course, group, &ending);
+    if !rolls_back {
+        nothing_moves_back(course, group, &ending);
+    }
     // One change of the world: nobody sees the end without the rollback that follows from it.
-    let rolls_back = course.world.update(|state| {
-        let Some(deployment) = state.codedeploy.deployment_mut(&course.id) else { return false };
+    course.world.update(|state| {
+        let Some(deployment) = state.codedeploy.deployment_mut(&course.id) else { return };
         for event in &mut deployment.events {
             match event.status {
                 EventStatus::InProgress => {
@@ -155,18 +160,18 @@ pub(super) fn finish(course: &Course, group: &DeploymentGroup, result: Result<()
         }
         deployment.status = status;
         deployment.completed_at = Some(now);
-        deployment.error = Some(error.clone());
-        let armed = deployment.auto_rollback_override.as_ref().unwrap_or(&group.auto_rollback);
-        let is_forward = deployment.rolls_back.is_none();
-        let rolls_back = is_forward && armed.as_ref().is_some_and(|events| events.contains(&ending.rollback_event()));
+        deployment.error = Some(error);
         if rolls_back {
             begin_rollback(state, &course.id, now);
         }
-        rolls_back
     });
-    if !rolls_back {
-        nothing_moves_back(course, group, &ending);
-    }
+}
+
+/// A rollback is never rolled back itself.
+fn wants_rollback(course: &Course, group: &DeploymentGroup, ending: &Ending) -> bool {
+    let Some((deployment, _)) = course.records() else { return false };
+    let armed = deployment.auto_rollback_override.as_ref().unwrap_or(&group.auto_rollback);
+    deployment.rolls_back.is_none() && armed.as_ref().is_some_and(|events| events.contains(&ending.rollback_event()))
 }
 
 /// A rollback is a new deployment with an id of its own.

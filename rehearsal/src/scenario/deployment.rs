@@ -6,6 +6,9 @@ use greenlight::document::{DocumentError, Spanned};
 use greenlight::units::{Percent, Span};
 use serde::Deserialize;
 
+use super::rules;
+use super::sense::Text;
+
 use crate::codedeploy::switches::Switches;
 use crate::world::deployments::{RollbackEvent, Routing};
 
@@ -26,7 +29,7 @@ pub struct DeploymentSpec {
     #[serde(default)]
     pub auto_rollback: Option<Vec<RollbackOn>>,
     /// How long blue is kept after the shift.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::termination_wait")]
     pub termination_wait: Option<Span>,
     /// Whether there is a test listener.
     #[serde(default = "yes")]
@@ -39,7 +42,7 @@ pub struct DeploymentSpec {
     pub then_roll_back_by_hand: bool,
     /// Asks CodeDeploy to stop the deployment when production traffic is here: a phase of the ledger.
     #[serde(default)]
-    pub stop_at: Option<String>,
+    pub stop_at: Option<Spanned<String>>,
 }
 
 impl Default for DeploymentSpec {
@@ -134,6 +137,17 @@ impl DeploymentSpec {
         (name.to_owned(), routing)
     }
 
+    /// The shares of production that green has for a while before it has all, in percent.
+    pub(super) fn steps(&self) -> Vec<u32> {
+        match self.config().1 {
+            Routing::AllAtOnce => Vec::new(),
+            Routing::Canary { percent, .. } => vec![percent],
+            Routing::Linear { percent, .. } => {
+                (1..100 / percent + 1).map(|step| step * percent).filter(|it| *it < 100).collect()
+            }
+        }
+    }
+
     /// What rolls back by itself.
     pub fn rollback_events(&self) -> Option<Vec<RollbackEvent>> {
         match &self.auto_rollback {
@@ -144,7 +158,7 @@ impl DeploymentSpec {
     }
 
     /// What the types alone cannot tell.
-    pub(super) fn check(&self, text: &str, source: &str) -> Result<(), DocumentError> {
+    pub(super) fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
         if let Some(config) = &self.config {
             let known: Vec<&str> = PREDEFINED.iter().map(|(name, _)| *name).collect();
             if !known.contains(&config.value.as_str()) {
@@ -153,21 +167,21 @@ impl DeploymentSpec {
                     config.value,
                     greenlight::document::one_of(&config.value, &known)
                 );
-                return Err(DocumentError::at(source, text, config.referenced, message));
+                return text.refuse(config.referenced, message);
             }
         }
         let mut said = [&self.canary, &self.linear].into_iter().flatten().map(|it| it.referenced).collect::<Vec<_>>();
         said.extend(self.config.as_ref().map(|config| config.referenced));
         if let [_, second, ..] = said.as_slice() {
             let message = "say one of `config`, `canary` and `linear`, not two";
-            return Err(DocumentError::at(source, text, *second, message));
+            return text.refuse(*second, message);
         }
         for shift in [&self.canary, &self.linear].into_iter().flatten() {
             let (percent, interval) = (shift.value.percent.percent(), shift.value.interval.duration());
             let whole = percent.fract() == 0.0 && (1.0..=99.0).contains(&percent);
             if !whole || interval.is_zero() || interval.as_secs() % 60 != 0 || interval.subsec_nanos() != 0 {
                 let message = "CodeDeploy takes whole percent from 1% to 99% and whole minutes";
-                return Err(DocumentError::at(source, text, shift.referenced, message));
+                return text.refuse(shift.referenced, message);
             }
         }
         Ok(())
@@ -179,22 +193,24 @@ impl DeploymentSpec {
 #[serde(deny_unknown_fields)]
 pub struct AlarmSpec {
     /// Name.
+    #[serde(deserialize_with = "rules::alarm_name")]
     pub name: String,
     /// A metric of AWS/ApplicationELB, for example `HTTPCode_Target_5XX_Count`.
-    pub metric: String,
+    pub metric: Spanned<String>,
     /// Whose metric.
     #[serde(default)]
     pub of: AlarmTarget,
     /// `Sum`, `Average`, `Maximum`, `p99`, …
-    #[serde(default = "sum")]
+    #[serde(default = "sum", deserialize_with = "rules::statistic")]
     pub statistic: String,
     /// It fires at this value or above.
+    #[serde(deserialize_with = "rules::threshold")]
     pub at_least: f64,
     /// Length of one period: whole minutes.
-    #[serde(default = "minute")]
+    #[serde(default = "minute", deserialize_with = "rules::period")]
     pub period: Span,
     /// How many periods in a row.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "rules::periods")]
     pub periods: u32,
 }
 

@@ -1,6 +1,9 @@
 //! What must come of a scenario.
 
+use greenlight::document::Spanned;
 use serde::Deserialize;
+
+use super::rules;
 
 use crate::world::services::Colour;
 
@@ -12,7 +15,7 @@ pub struct Expectation {
     #[serde(default)]
     pub status: Option<ExpectedStatus>,
     /// The lifecycle event at which it ends.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::event")]
     pub ends_at: Option<String>,
     /// Who has all of production at the end.
     #[serde(default)]
@@ -31,7 +34,7 @@ pub struct Expectation {
     pub canary_share: Option<greenlight::units::Percent>,
     /// Versions of the migrations that are recorded at the end.
     #[serde(default)]
-    pub migrations: Option<Vec<i64>>,
+    pub migrations: Option<Spanned<Vec<i64>>>,
     /// Words that the transcript must contain.
     #[serde(default)]
     pub says: Vec<String>,

@@ -3,31 +3,33 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use greenlight::document::Spanned;
+use greenlight::document::{Location, Spanned};
 use greenlight::units::Span;
 use serde::Deserialize;
+
+use super::rules;
 
 /// The service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
     /// Its name.
-    #[serde(default = "name")]
+    #[serde(default = "name", deserialize_with = "rules::service_name")]
     pub name: String,
     /// Its cluster.
-    #[serde(default = "cluster")]
+    #[serde(default = "cluster", deserialize_with = "rules::cluster_name")]
     pub cluster: String,
     /// How many tasks.
-    #[serde(default = "two")]
+    #[serde(default = "two", deserialize_with = "rules::tasks")]
     pub desired_count: u32,
     /// A shell command that starts one task of either version; the sample service when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::command")]
     pub command: Option<String>,
     /// The environment variable that tells a task its port.
-    #[serde(default = "port_variable")]
+    #[serde(default = "port_variable", deserialize_with = "rules::variable")]
     pub port_variable: String,
     /// The environment variable that tells a task its database.
-    #[serde(default = "database_variable")]
+    #[serde(default = "database_variable", deserialize_with = "rules::variable")]
     pub database_variable: String,
     /// Whether there is a PostgreSQL for it.
     #[serde(default = "yes")]
@@ -37,12 +39,12 @@ pub struct ServiceSpec {
     pub migrations: Option<Spanned<PathBuf>>,
     /// The last migration that is applied before the deployment begins: blue's schema. The first when missing.
     #[serde(default)]
-    pub migrated_to: Option<i64>,
+    pub migrated_to: Option<Spanned<i64>>,
     /// The load balancer's health check.
     #[serde(default)]
     pub health_check: HealthCheckSpec,
     /// How long a deregistered target may finish its requests.
-    #[serde(default = "minute")]
+    #[serde(default = "minute", deserialize_with = "rules::deregistration_delay")]
     pub deregistration_delay: Span,
     /// How long after a task's start failed health checks do not stop it.
     #[serde(default = "minute")]
@@ -60,22 +62,22 @@ impl Default for ServiceSpec {
 #[serde(deny_unknown_fields)]
 pub struct HealthCheckSpec {
     /// Path.
-    #[serde(default = "health")]
+    #[serde(default = "health", deserialize_with = "rules::path")]
     pub path: String,
     /// Between two checks of one target.
-    #[serde(default = "half_a_minute")]
+    #[serde(default = "half_a_minute", deserialize_with = "rules::check_interval")]
     pub interval: Span,
     /// Until a check counts as failed.
-    #[serde(default = "five_seconds")]
-    pub timeout: Span,
+    #[serde(default = "five_seconds", deserialize_with = "rules::check_timeout")]
+    pub timeout: Spanned<Span>,
     /// Good answers in a row until healthy.
-    #[serde(default = "two")]
+    #[serde(default = "two", deserialize_with = "rules::check_count")]
     pub healthy: u32,
     /// Bad answers in a row until unhealthy.
-    #[serde(default = "three")]
+    #[serde(default = "three", deserialize_with = "rules::check_count")]
     pub unhealthy: u32,
     /// Codes that count as good.
-    #[serde(default = "ok")]
+    #[serde(default = "ok", deserialize_with = "rules::matcher")]
     pub matcher: String,
 }
 
@@ -90,10 +92,10 @@ impl Default for HealthCheckSpec {
 #[serde(deny_unknown_fields)]
 pub struct Version {
     /// A shell command that starts one task; the service's when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::command")]
     pub command: Option<String>,
     /// Environment of the task. `VERSION` is 1 for blue and 2 for green unless it says otherwise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::environment")]
     pub environment: BTreeMap<String, String>,
 }
 
@@ -130,6 +132,7 @@ fn minute() -> Span {
 fn half_a_minute() -> Span {
     Span::new(std::time::Duration::from_secs(30))
 }
-fn five_seconds() -> Span {
-    Span::new(std::time::Duration::from_secs(5))
+fn five_seconds() -> Spanned<Span> {
+    let nowhere = Location::UNKNOWN;
+    Spanned { value: Span::new(std::time::Duration::from_secs(5)), referenced: nowhere, defined: nowhere }
 }

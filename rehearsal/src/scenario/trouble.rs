@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use greenlight::document::Spanned;
 use greenlight::units::Span;
 use serde::Deserialize;
 
-use super::LifecycleEventName;
+use super::{LifecycleEventName, rules};
 use crate::world::faults::FaultKind;
 
 /// A function in place of greenlight's own, or settings for it.
@@ -13,20 +14,27 @@ use crate::world::faults::FaultKind;
 #[serde(deny_unknown_fields)]
 pub struct HookSpec {
     /// A shell command that is the function's `bootstrap`; greenlight's own hook when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::command")]
     pub command: Option<String>,
     /// Leaves the hook out of the AppSpec.
     #[serde(default)]
-    pub none: bool,
+    pub none: Option<Spanned<bool>>,
     /// Timeout of the function, in real time.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::function_timeout")]
     pub timeout: Option<Span>,
     /// Memory of the function in MiB.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::memory")]
     pub memory: Option<u32>,
     /// More environment variables.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::environment")]
     pub environment: BTreeMap<String, String>,
+}
+
+impl HookSpec {
+    /// Whether the AppSpec leaves it out.
+    pub fn is_left_out(&self) -> bool {
+        self.none.as_ref().is_some_and(|none| none.value)
+    }
 }
 
 /// A fault of an AWS endpoint.
@@ -34,6 +42,7 @@ pub struct HookSpec {
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
     /// The operation, for example `PutLifecycleEventHookExecutionStatus`.
+    #[serde(deserialize_with = "rules::operation")]
     pub operation: String,
     /// Whose calls; everybody's when missing.
     #[serde(default)]
@@ -41,7 +50,7 @@ pub struct FaultSpec {
     /// What happens.
     pub answer: FaultKindSpec,
     /// How many calls; every one when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rules::times")]
     pub times: Option<u32>,
 }
 

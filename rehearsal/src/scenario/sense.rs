@@ -1,0 +1,163 @@
+//! What the values of a scenario cannot tell one by one: keys that contradict each other, and files that are not there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use greenlight::document::{DocumentError, Location, Spanned, one_of};
+
+use super::{AlarmSpec, AlarmTarget, Scenario};
+use crate::alb::metrics;
+use crate::scenario::migrations;
+
+/// A scenario's text, for messages that point at it.
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    pub(super) source: &'a str,
+    pub(super) folder: &'a Path,
+}
+
+impl Text<'_> {
+    pub(super) fn refuse<T>(&self, place: Location, message: impl Into<String>) -> Result<T, DocumentError> {
+        Err(DocumentError::at(self.source, self.text, place, message))
+    }
+}
+
+impl Scenario {
+    /// Refuses what makes no sense.
+    pub(super) fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        self.check_health_check(text)?;
+        self.check_database(text)?;
+        self.check_traffic(text)?;
+        self.check_alarms(text)?;
+        self.check_hooks(text)?;
+        self.deployment.check(text)?;
+        self.check_stop(text)
+    }
+
+    fn check_health_check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        let check = &self.service.health_check;
+        if check.timeout.value >= check.interval {
+            let message = format!("a health check's timeout must be shorter than its interval, {}", check.interval);
+            return text.refuse(check.timeout.referenced, message);
+        }
+        Ok(())
+    }
+
+    fn check_database(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        let service = &self.service;
+        if !service.database {
+            let places = [
+                service.migrations.as_ref().map(|it| it.referenced),
+                service.migrated_to.as_ref().map(|it| it.referenced),
+                self.expect.migrations.as_ref().map(|it| it.referenced),
+            ];
+            return match places.into_iter().flatten().next() {
+                Some(place) => text.refuse(place, "there are no migrations here: the service has `database: false`"),
+                None => Ok(()),
+            };
+        }
+        let Some(folder) = &service.migrations else { return Ok(()) };
+        let path = text.folder.join(&folder.value);
+        let versions = match migrations::versions(&path) {
+            Ok(versions) => versions,
+            Err(error) => {
+                let message = format!("the folder of migrations {} cannot be read: {error}", path.display());
+                return text.refuse(folder.referenced, message);
+            }
+        };
+        if versions.is_empty() {
+            let message = format!("no migration is in {}; expected files such as `0001_orders.sql`", path.display());
+            return text.refuse(folder.referenced, message);
+        }
+        match &service.migrated_to {
+            Some(version) if !versions.contains(&version.value) => {
+                let known = versions.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+                let message = format!(
+                    "no migration of {} has version {}; expected one of {known}",
+                    path.display(),
+                    version.value
+                );
+                text.refuse(version.referenced, message)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_traffic(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        match &self.traffic.requests {
+            Some(requests) if requests.value.is_empty() => {
+                text.refuse(requests.referenced, "users need something to ask; expected at least one request")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_alarms(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        let mut names = BTreeSet::new();
+        for alarm in self.alarms.iter().flatten() {
+            if !names.insert(&alarm.name) {
+                return text.refuse(alarm.metric.referenced, format!("two alarms are called `{}`", alarm.name));
+            }
+            alarm.check(text)?;
+        }
+        Ok(())
+    }
+
+    fn check_hooks(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        for hook in self.hooks.values() {
+            if let (Some(none), Some(_)) = (hook.none.as_ref().filter(|none| none.value), &hook.command) {
+                return text
+                    .refuse(none.referenced, "a hook that is left out runs no command; keep one of the two keys");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stop(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        let Some(stop_at) = &self.deployment.stop_at else { return Ok(()) };
+        let phases = self.phases();
+        if phases.contains(&stop_at.value) {
+            return Ok(());
+        }
+        let known: Vec<&str> = phases.iter().map(String::as_str).collect();
+        let message = format!("the deployment never waits at `{}`; {}", stop_at.value, one_of(&stop_at.value, &known));
+        text.refuse(stop_at.referenced, message)
+    }
+
+    /// The phases in which this deployment waits for something, so that a person has time to stop it.
+    fn phases(&self) -> Vec<String> {
+        let called = |event: &str| {
+            let spec = self.hooks.iter().find(|(name, _)| name.stage().event_name() == event);
+            spec.is_none_or(|(_, spec)| !spec.is_left_out())
+        };
+        let hook = |event: &str| called(event).then(|| event.to_owned());
+        let mut phases = Vec::new();
+        phases.extend(hook("BeforeInstall"));
+        phases.push("Install".to_owned());
+        phases.extend(hook("AfterInstall"));
+        phases.extend(hook("AfterAllowTestTraffic").filter(|_| self.deployment.test_listener));
+        phases.extend(hook("BeforeAllowTraffic"));
+        phases.extend(self.deployment.steps().into_iter().map(|percent| format!("AllowTraffic {percent} %")));
+        phases.extend(hook("AfterAllowTraffic"));
+        phases.push("termination wait".to_owned());
+        phases
+    }
+}
+
+impl AlarmSpec {
+    fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+        let Spanned { value: metric, referenced: place, .. } = &self.metric;
+        let balancer = self.of == AlarmTarget::LoadBalancer;
+        let known = if balancer { metrics::OF_A_LOAD_BALANCER } else { metrics::OF_A_TARGET_GROUP };
+        if known.contains(&metric.as_str()) {
+            return Ok(());
+        }
+        let elsewhere = if balancer { metrics::OF_A_TARGET_GROUP } else { metrics::OF_A_LOAD_BALANCER };
+        let message = match (elsewhere.contains(&metric.as_str()), balancer) {
+            (true, true) => format!("`{metric}` is counted for target groups only; add `of: green` or `of: blue`"),
+            (true, false) => format!("`{metric}` is counted for the whole load balancer only; leave out `of`"),
+            (false, _) => format!("the load balancer counts no `{metric}`; {}", one_of(metric, known)),
+        };
+        text.refuse(*place, message)
+    }
+}
