@@ -29,8 +29,8 @@ use crate::world::{ACCOUNT, REGION, State, World};
 const CONTAINER: &str = "app";
 /// Its port, as AWS is told; the process gets a free one.
 const CONTAINER_PORT: u16 = 8080;
-/// Timeout of a hook's function: what template.yaml gives them is longer, but nobody waits that long on a laptop.
-const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Timeout of a hook's function: long enough for the bake that a plan gets that names none.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(90);
 /// Memory of a hook's function in MiB, as in template.yaml.
 const HOOK_MEMORY: u32 = 128;
 /// The phase of requests that are sent before the first deployment.
