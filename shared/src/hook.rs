@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -285,11 +286,26 @@ impl Hook {
                 tokio::try_join!(plan, async { Ok(ask_all(&checks, context, &known).await) })
             }
             Checks::Planned(make) => {
-                let source = plan.await?;
-                let plan = known.get().expect("it was looked up");
-                let checks = made(&source, || make(plan))?;
-                Ok((source, ask_all(&checks, context, &known).await))
+                let asked = async {
+                    let source = plan.await?;
+                    let checks = made(&source, || make(known.get().expect("it was looked up")))?;
+                    Ok((source, ask_all(&checks, context, &known).await))
+                };
+                let mut asked = pin!(asked);
+                tokio::select! {
+                    asked = &mut asked => asked,
+                    () = self.look_ahead(context) => asked.await,
+                }
             }
+        }
+    }
+
+    /// Alarms are read beside the plan that says how long they are watched: the watch begins with an answer that is
+    /// still fresh. A refusal is the check's to tell.
+    async fn look_ahead(&self, context: &CheckContext) {
+        let alarms = &context.deployment.alarms;
+        if self.stage == Stage::AfterAllowTraffic && alarms.enabled && !alarms.names.is_empty() {
+            let _ = AssertUnwindSafe(context.ports.alarms.states(&alarms.names)).catch_unwind().await;
         }
     }
 

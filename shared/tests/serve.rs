@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight::answer::PutError;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
-use greenlight::deployment::{Deployment, DeploymentId, Rollback};
+use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
 use greenlight::hook::{Hook, HookError, Outside};
 use greenlight::plan_source::Parameters;
+use greenlight::ports::{AlarmState, Alarms, Ports};
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
 use greenlight::{Checks, Plan, PlanError, Stage};
@@ -127,8 +128,12 @@ async fn invoke_with(checks: Make, engine: &FakeEngine, world: &Fakes, event: Va
 }
 
 async fn call(checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
+    call_at(Stage::AfterAllowTestTraffic, checks, engine, outside, event).await
+}
+
+async fn call_at(stage: Stage, checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
     let hook = Hook {
-        stage: Stage::AfterAllowTestTraffic,
+        stage,
         checks,
         outside,
         plan: None,
@@ -332,6 +337,44 @@ async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds
     let outcome = call(checks, &engine, outside, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert!(outcome.rows()[0].starts_with("plan-is-readable failed"), "{:?}", outcome.rows());
+}
+
+/// Tells when it is asked; gives its plan only then.
+#[derive(Default)]
+struct Once(Notify);
+
+#[async_trait]
+impl Alarms for Once {
+    async fn states(&self, _: &[String]) -> Result<Vec<AlarmState>, CannotTell> {
+        self.0.notify_one();
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Parameters for Once {
+    async fn parameter(&self, _: &str) -> Result<Option<String>, CannotTell> {
+        self.0.notified().await;
+        Ok(None)
+    }
+}
+
+/// Were the alarms to wait for the plan, neither would ever be answered.
+#[tokio::test(start_paused = true)]
+async fn alarms_that_will_be_watched_are_read_beside_the_plan() {
+    let (engine, once) = (engine(), Arc::new(Once::default()));
+    let asked = once.clone();
+    let plain = engine.outside(&Fakes::well());
+    let ports = plain.ports.clone();
+    let outside = Outside {
+        parameters: once,
+        ports: Arc::new(move |caller| Ports { alarms: asked.clone(), ..ports(caller) }),
+        ..plain
+    };
+    engine.state().deployment.alarms =
+        AlarmConfiguration { enabled: true, ignore_poll_failure: false, names: vec!["orders-5xx".to_owned()] };
+    let outcome = call_at(Stage::AfterAllowTraffic, Checks::Planned(pass), &engine, outside, event()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Proceed]);
 }
 
 #[tokio::test(start_paused = true)]
