@@ -118,4 +118,5 @@ scenarios! {
     hooks_of_a_rollback_say_yes_at_once = "rollback-calls-hooks",
     a_silent_hook_costs_an_hour_of_nobodys_time = "silent-hook",
     a_person_stops_the_canary = "stop-by-hand",
+    an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
 }

@@ -70,6 +70,17 @@ impl Aws {
         })
     }
 
+    /// Forgets what an earlier invocation was told. Lambda freezes the process between two, its clock too perhaps, so that
+    /// an answer that is long wrong would still look fresh.
+    fn forget_answers(&self) {
+        self.services.forget();
+        self.task_definitions.forget();
+        self.tasks.forget();
+        self.listeners.forget();
+        self.load_balancers.forget();
+        self.alarms.forget();
+    }
+
     fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
     }

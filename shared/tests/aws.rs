@@ -165,6 +165,22 @@ async fn what_was_read_a_moment_ago_is_not_asked_again() {
     assert_eq!(calls.load(Ordering::Relaxed), asked);
 }
 
+/// A frozen process may not notice how much time has passed: what looks fresh can be an hour old.
+#[tokio::test]
+async fn nothing_that_an_earlier_invocation_was_told_counts_in_the_next() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let server = Server::start(move |action, body| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        deployment(action, body)
+    });
+    let aws = aws(&server);
+    discover(&aws).await.expect("everything is answered");
+    let first = calls.load(Ordering::Relaxed);
+    discover(&aws).await.expect("everything is answered");
+    assert_eq!(calls.load(Ordering::Relaxed), 2 * first);
+}
+
 #[tokio::test]
 async fn every_page_is_read_and_the_default_rule_comes_last() {
     let server = Server::start(deployment);

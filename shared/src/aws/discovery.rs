@@ -11,8 +11,9 @@ use crate::discovery::{self, Deployments, DiscoveryError, Parts, Record, Routes}
 
 #[async_trait]
 impl Deployments for Aws {
-    /// Ids that cannot be listed yet are asked for again by [`Self::describe`].
+    /// The first question of every invocation. Ids that cannot be listed yet are asked for again by [`Self::describe`].
     async fn record(&self, id: &DeploymentId) -> Result<Record, DiscoveryError> {
+        self.forget_answers();
         let (record, ids) = tokio::join!(self.deployment(id), self.target_ids(id));
         Ok(Record { target_ids: ids.unwrap_or_default(), ..record? })
     }

@@ -48,6 +48,11 @@ impl<T: Clone> Recent<T> {
         answer.map_err(|error| again(&error))
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets what is no longer fresh: a function that stays warm sees many deployments.
     fn slot(&self, question: &str, now: Instant) -> Slot<T> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
