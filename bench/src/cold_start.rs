@@ -35,6 +35,8 @@ pub(crate) struct Sample {
     pub(crate) answer: Option<Duration>,
     /// From the event until the answer was answered, with such waits.
     pub(crate) event: Option<Duration>,
+    /// CPU time of all of it: what the machine's load does not change much.
+    pub(crate) cpu: Duration,
     /// Peak resident set in KiB.
     pub(crate) peak: u64,
     pub(crate) calls: Vec<Call>,
@@ -72,6 +74,7 @@ impl Bench<'_> {
             waited: Duration::ZERO,
             answer: None,
             event: None,
+            cpu: Duration::ZERO,
             peak: 0,
             calls: Vec::new(),
         };
@@ -90,6 +93,7 @@ impl Bench<'_> {
             sample.answer = Some(done - started);
         }
         sample.peak = peak(&process)?;
+        sample.cpu = cpu(&process)?;
         process.kill().await?;
         Ok(sample)
     }
@@ -144,6 +148,17 @@ fn peak(process: &Child) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("peak memory is read from /proc")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc knows no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// Of all threads.
+fn cpu(process: &Child) -> Result<Duration> {
+    let id = process.id().context("the process has ended")?;
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{id}/task")).context("CPU time is read from /proc")? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        nanoseconds += text.split(' ').next().and_then(|on_cpu| on_cpu.parse::<u64>().ok()).unwrap_or_default();
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 fn last_lines(log: &Path) -> String {

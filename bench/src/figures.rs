@@ -12,6 +12,7 @@ pub(crate) struct Figures {
     pub(crate) init: Vec<Duration>,
     pub(crate) answer: Vec<Duration>,
     pub(crate) waited: Vec<Duration>,
+    pub(crate) cpu: Vec<Duration>,
     pub(crate) peaks: Vec<u64>,
     /// Bytes of the binary and of its archive.
     pub(crate) size: Option<(u64, u64)>,
@@ -42,6 +43,7 @@ impl Figures {
         self.init.push(sample.init);
         self.answer.extend(sample.answer);
         self.waited.extend(sample.answer.map(|_| sample.waited));
+        self.cpu.push(sample.cpu);
         self.peaks.push(sample.peak);
     }
 }
@@ -56,17 +58,18 @@ pub(crate) fn median<T: Copy + Ord>(values: &[T]) -> Option<T> {
 /// The table of medians.
 pub(crate) fn table(all: &[&Figures]) -> String {
     let mut text = format!(
-        "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}\n",
-        "", "to first next", "to the answer", "and waits", "peak RSS", "binary", "zip"
+        "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
+        "", "to first next", "to the answer", "and waits", "CPU", "peak RSS", "binary", "zip"
     );
     for figures in all {
         let _ = writeln!(
             text,
-            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}",
+            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}{:>12}{:>12}",
             figures.name,
             milliseconds(median(&figures.init)),
             milliseconds(median(&figures.answer)),
             milliseconds(median(&figures.waited)),
+            milliseconds(median(&figures.cpu)),
             median(&figures.peaks).map_or_else(dash, |kib| format!("{:.1} MiB", ratio(kib, 1024))),
             figures.size.map_or_else(dash, |(binary, _)| megabytes(binary)),
             figures.size.map_or_else(dash, |(_, archive)| megabytes(archive)),
@@ -184,6 +187,7 @@ mod tests {
             init: vec![Duration::from_millis(init)],
             answer: answer.map(Duration::from_millis).into_iter().collect(),
             waited: Vec::new(),
+            cpu: Vec::new(),
             peaks: vec![peak],
             size: Some((archive * 2, archive)),
         }
