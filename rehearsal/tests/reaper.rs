@@ -16,6 +16,10 @@ use nix::unistd::Pid;
 use rehearsal::postgres::Postgres;
 use rehearsal::process::{Command, Process};
 use rehearsal::reaper::{self, Reaper, TempFolder};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -31,7 +35,7 @@ fn main() {
 fn nothing_is_left_when_a_rehearsal_is_killed() {
     let (mut rehearsal, started) = begin();
     rehearsal.kill().expect("it runs");
-    rehearsal.wait().expect("it is our child");
+    ends(&mut rehearsal);
     started.becomes_gone();
     println!("nothing is left when a rehearsal is killed ... ok");
 }
@@ -41,9 +45,21 @@ fn nothing_is_left_after_ctrl_c() {
     let (mut rehearsal, started) = begin();
     let group = i32::try_from(rehearsal.id()).expect("a process id");
     killpg(Pid::from_raw(group), Signal::SIGINT).expect("it runs");
-    rehearsal.wait().expect("it is our child");
+    ends(&mut rehearsal);
     started.becomes_gone();
     println!("nothing is left after Ctrl-C ... ok");
+}
+
+/// A rehearsal that outlives its signal is a failure, not a test that hangs.
+fn ends(rehearsal: &mut Child) {
+    let limit = Instant::now() + PATIENCE;
+    while rehearsal.try_wait().expect("it is our child").is_none() {
+        if Instant::now() >= limit {
+            rehearsal.kill().expect("it runs");
+            panic!("the rehearsal has outlived its signal");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// What a rehearsal has started.
@@ -55,7 +71,7 @@ struct Started {
 
 impl Started {
     fn becomes_gone(self) {
-        let ends = Instant::now() + Duration::from_secs(20);
+        let ends = Instant::now() + PATIENCE;
         let processes = || self.processes.iter().filter(|process| lives(**process)).count();
         let folders = || self.folders.iter().filter(|folder| folder.exists()).count();
         while (processes(), folders()) != (0, 0) {
@@ -113,9 +129,12 @@ fn rehearse() {
         println!("process {}", lock.lines().next().expect("its first line is the process id"));
         println!("folder {}", folder.path().display());
         println!("folder {}", postgres.folder().display());
+        // What runs in a shell's background begins with SIGINT ignored, so dying of it must be asked for.
+        let mut interrupted = signal(SignalKind::interrupt()).expect("the signal can be listened to");
         println!("ready");
         std::io::stdout().flush().expect("the test reads it");
-        std::future::pending::<()>().await;
+        interrupted.recv().await;
+        kill(Pid::this(), Signal::SIGKILL).expect("it is this process");
     });
 }
 

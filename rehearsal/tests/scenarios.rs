@@ -47,6 +47,8 @@ fn spine(transcript: &str) -> String {
     let mut keeps = true;
     for line in transcript.lines() {
         if line.starts_with("production requests") {
+            // Which entry is the last before the table is chance, and with it whether the empty line was kept.
+            while kept.pop_if(|last: &mut String| last.is_empty()).is_some() {}
             keeps = false;
         } else if line.starts_with("the deployment ") {
             keeps = true;
