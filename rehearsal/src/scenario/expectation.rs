@@ -26,7 +26,7 @@ pub struct Expectation {
     /// Lost production requests, exactly.
     #[serde(default)]
     pub lost: Option<u64>,
-    /// Lost production requests at most, in percent of those sent while the loss went on: the shift and what follows.
+    /// Lost production requests at most, in percent of all that were sent.
     #[serde(default)]
     pub lost_at_most: Option<greenlight::units::Percent>,
     /// Share of production that green answered while the canary lasted.
