@@ -83,7 +83,9 @@ fn get(world: &World, parts: &Parts) -> Result<Response<Full<Bytes>>, Refusal> {
     if let Some((first, last)) = part {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let whole = format!("bytes {first}-{last}/{}", object.body.len());
-        response.headers_mut().insert(CONTENT_RANGE, HeaderValue::from_str(&whole).expect("digits are a header's value"));
+        response
+            .headers_mut()
+            .insert(CONTENT_RANGE, HeaderValue::from_str(&whole).expect("digits are a header's value"));
     }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));

@@ -22,7 +22,6 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_types::SdkConfig;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-
 /// An object, and how much of it is wanted.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
@@ -91,18 +90,13 @@ fn endpoint(region: &str) -> String {
 
 fn path(wanted: &Wanted<'_>) -> String {
     let key = utf8_percent_encode(wanted.key, KEPT);
-    let version = wanted.version.map(|version| format!("?versionId={}", utf8_percent_encode(version, NON_ALPHANUMERIC)));
+    let version =
+        wanted.version.map(|version| format!("?versionId={}", utf8_percent_encode(version, NON_ALPHANUMERIC)));
     format!("/{}/{key}{}", wanted.bucket, version.unwrap_or_default())
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
-fn signed(
-    url: &str,
-    range: &str,
-    region: &str,
-    identity: &Identity,
-    now: SystemTime,
-) -> Result<HttpRequest, BoxError> {
+fn signed(url: &str, range: &str, region: &str, identity: &Identity, now: SystemTime) -> Result<HttpRequest, BoxError> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
