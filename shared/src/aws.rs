@@ -12,6 +12,7 @@ mod ecs;
 mod failure;
 mod listeners;
 mod load_balancing;
+mod objects;
 mod parameters;
 mod recent;
 mod revisions;
@@ -32,12 +33,10 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
-    elsewhere: bool,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     codedeploy: OnceLock<aws_sdk_codedeploy::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
     load_balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
-    s3: OnceLock<aws_sdk_s3::Client>,
     secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
     services: Recent<(Service, Vec<Candidate>)>,
@@ -53,12 +52,10 @@ impl Aws {
     pub fn new(settings: &Settings) -> Result<Self, ConnectionError> {
         Ok(Self {
             config: connection::config(settings)?,
-            elsewhere: settings.endpoint.is_some(),
             cloudwatch: OnceLock::new(),
             codedeploy: OnceLock::new(),
             ecs: OnceLock::new(),
             load_balancing: OnceLock::new(),
-            s3: OnceLock::new(),
             secrets_manager: OnceLock::new(),
             ssm: OnceLock::new(),
             services: Recent::default(),
@@ -95,14 +92,6 @@ impl Aws {
 
     fn load_balancing(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
         self.load_balancing.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
-    }
-
-    /// Elsewhere than at AWS a bucket is no host name of its own.
-    fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3.get_or_init(|| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.elsewhere);
-            aws_sdk_s3::Client::from_conf(config.build())
-        })
     }
 
     fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {

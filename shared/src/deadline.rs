@@ -15,6 +15,8 @@ pub struct Deadline {
     pub killed_at: Instant,
     /// When the last question must have been answered: `killed_at` less the reserve.
     pub questions_end: Instant,
+    /// Until then the hook itself may answer; after that a watchdog does. Half of the reserve is left to it.
+    pub last_resort: Instant,
 }
 
 impl Deadline {
@@ -23,7 +25,7 @@ impl Deadline {
     pub fn after(left: Duration) -> Self {
         let now = Instant::now();
         let reserve = REPORT_RESERVE.min(left / 2);
-        Self { killed_at: now + left, questions_end: now + (left - reserve) }
+        Self { killed_at: now + left, questions_end: now + (left - reserve), last_resort: now + (left - reserve / 2) }
     }
 
     /// Time left for questions.

@@ -29,6 +29,7 @@ use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
 use crate::run::{ask_all, panic_text};
 use crate::stage::Stage;
+use crate::watchdog::Watchdog;
 
 /// Why the plan asks for what cannot be.
 pub type PlanError = Box<dyn Error + Send + Sync>;
@@ -45,6 +46,9 @@ pub enum Checks {
     Planned(fn(&Plan) -> Made),
 }
 
+/// Makes a way to answer that shares nothing with any other.
+pub type LastResort = Arc<dyn Fn() -> Result<Arc<dyn Answers>, PlanError> + Send + Sync>;
+
 /// The world outside the function.
 #[derive(Clone)]
 pub struct Outside {
@@ -54,6 +58,8 @@ pub struct Outside {
     pub parameters: Arc<dyn Parameters>,
     /// Where answers go.
     pub answers: Arc<dyn Answers>,
+    /// The same with connections of its own, for the watchdog: those of a thread that hangs, hang.
+    pub last_resort: LastResort,
     /// What checks may ask, for this caller.
     pub ports: Arc<dyn Fn(Caller) -> Ports + Send + Sync>,
 }
@@ -114,9 +120,10 @@ impl Hook {
             stage = %self.stage,
             "{} is asked about {} (execution {})", self.stage.hook_name(), event.deployment, event.execution,
         );
+        let watchdog = self.watchdog(&event, deadline);
         let started = Instant::now();
-        let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline)).catch_unwind();
-        let judged = timeout_at(deadline.questions_end + 2 * LOOK_AGAIN, judged).await;
+        let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline, &watchdog)).catch_unwind();
+        let judged = timeout_at(deadline.last_resort.min(deadline.questions_end + 2 * LOOK_AGAIN), judged).await;
         let (subject, plan, rows) = match judged {
             Ok(Ok(judged)) => (judged.subject, judged.plan, judged.rows),
             Ok(Err(panic)) => {
@@ -130,8 +137,39 @@ impl Hook {
         };
         let report = Report { stage: self.stage, subject, plan, rows, used: started.elapsed(), given: left };
         let (verdict, output) = self.tell(report);
+        if !watchdog.claim() {
+            error!(deployment.id = %event.deployment, "this report came too late: the watchdog has answered in its place");
+            return Ok(output);
+        }
         self.answer(&event, verdict, &deadline).await?;
         Ok(output)
+    }
+
+    /// Answers in this hook's place when it does not come to answer itself.
+    fn watchdog(&self, event: &Event, deadline: Deadline) -> Watchdog {
+        let (event, region, connect) = (event.clone(), self.region.clone(), self.outside.last_resort.clone());
+        let name = self.stage.hook_name();
+        Watchdog::start(deadline.last_resort.into_std(), move |verdict| {
+            let (id, status) = (&event.deployment, answer::status(verdict));
+            error!(
+                deployment.id = %id,
+                status,
+                "STOP  {name}  {id}  the hook hangs: one of its checks does not give its thread back; the watchdog \
+                 answers {status}. Look at the last lines before this one, and report them.",
+            );
+            let delivered = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PlanError::from);
+            let delivered = delivered.and_then(|runtime| {
+                let answers = connect()?;
+                Ok(runtime.block_on(deliver(answers.as_ref(), &event, verdict, &region, &deadline))?)
+            });
+            match delivered {
+                Ok(_) => info!(deployment.id = %id, status, "CodeDeploy has taken the answer {status}"),
+                Err(error) => {
+                    let command = answer::command(&event, verdict, &region);
+                    error!(deployment.id = %id, status, "ANSWER NOT DELIVERED: {error}; deliver it by hand: {command}");
+                }
+            }
+        })
     }
 
     /// Writes the report. One that cannot be written stops the deployment: nobody would know why it went on.
@@ -172,11 +210,14 @@ impl Hook {
     }
 
     /// All questions, from what is deployed to the last check.
-    async fn judge(&self, id: &DeploymentId, deadline: Deadline) -> Judged {
+    async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Watchdog) -> Judged {
         let mut judged = Judged { subject: Subject::unknown(id.clone()), plan: None, rows: Vec::new() };
         let deployment = match self.discover(id, deadline, &mut judged.subject).await {
             Ok(Some(deployment)) => Arc::new(deployment),
-            Ok(None) => return judged,
+            Ok(None) => {
+                watchdog.let_pass();
+                return judged;
+            }
             Err(row) => return judged.with(vec![row]),
         };
         let mut rows = Vec::new();

@@ -27,6 +27,7 @@ pub mod run;
 pub mod answer;
 pub mod hook;
 pub mod log;
+mod watchdog;
 
 pub mod settings;
 

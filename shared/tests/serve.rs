@@ -131,15 +131,12 @@ async fn call(checks: Checks, engine: &FakeEngine, outside: Outside, event: Valu
     call_at(Stage::AfterAllowTestTraffic, checks, engine, outside, event).await
 }
 
+fn hook(stage: Stage, checks: Checks, outside: Outside) -> Hook {
+    Hook { stage, checks, outside, plan: None, region: "eu-central-1".to_owned(), redactions: Redactions::default() }
+}
+
 async fn call_at(stage: Stage, checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
-    let hook = Hook {
-        stage,
-        checks,
-        outside,
-        plan: None,
-        region: "eu-central-1".to_owned(),
-        redactions: Redactions::default(),
-    };
+    let hook = hook(stage, checks, outside);
     let started = tokio::time::Instant::now();
     let result = hook.handle(&event, Duration::from_secs(60)).await;
     let verdicts = engine.state().answers.iter().map(|(_, verdict)| *verdict).collect();
@@ -337,6 +334,38 @@ async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds
     let outcome = call(checks, &engine, outside, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert!(outcome.rows()[0].starts_with("plan-is-readable failed"), "{:?}", outcome.rows());
+}
+
+/// Holds the hook's only thread until CodeDeploy has its answer, and then says yes.
+struct HoldsTheThread(FakeEngine);
+
+static HELD: std::sync::OnceLock<FakeEngine> = std::sync::OnceLock::new();
+
+#[async_trait]
+impl Check for HoldsTheThread {
+    fn id(&self) -> &'static str {
+        "holds-the-thread"
+    }
+    fn question(&self) -> String {
+        "Does it ever end?".to_owned()
+    }
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        while self.0.state().answers.is_empty() {
+            std::thread::yield_now();
+        }
+        Ok(Answer::yes("after all"))
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_never_gives_its_thread_back_is_answered_for_once_and_with_no() {
+    let engine = HELD.get_or_init(engine);
+    let checks = Checks::Fixed(|| vec![Box::new(HoldsTheThread(HELD.get().expect("it is set").clone()))]);
+    let hook = hook(Stage::AfterInstall, checks, engine.outside(&Fakes::well()));
+    let output = hook.handle(&event(), Duration::from_millis(400)).await.expect("a report");
+    assert_eq!(engine.state().answers.iter().map(|(_, verdict)| *verdict).collect::<Vec<_>>(), [Verdict::Stop]);
+    // The report says yes and comes too late.
+    assert_eq!(output["verdict"], "go");
 }
 
 /// Tells when it is asked; gives its plan only then.

@@ -1,7 +1,7 @@
 //! S3, as far as AppSpec files need it: objects by path, no versions, no parts. A bucket exists once it holds an object.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, RANGE};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
@@ -63,12 +63,6 @@ pub(super) fn write_error(refusal: &Refusal, request_id: &str) -> Vec<u8> {
 }
 
 fn get(world: &World, parts: &Parts) -> Result<Response<Full<Bytes>>, Refusal> {
-    if parts.headers.contains_key(RANGE) {
-        return Err(Refusal {
-            code: "NotImplemented".to_owned(),
-            ..Refusal::not_implemented("s3:GetObject with a range")
-        });
-    }
     let (bucket, key) = bucket_and_key(parts).ok_or_else(no_such_bucket)?;
     let (object, bucket_exists) = world.read(|state| {
         let objects = &state.stores.objects;
@@ -80,8 +74,19 @@ fn get(world: &World, parts: &Parts) -> Result<Response<Full<Bytes>>, Refusal> {
     })?;
     let modified = world.clock.to_client(object.modified_at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let e_tag = e_tag(&object.body);
+    let part = parts.headers.get(RANGE).map(|range| part(range, object.body.len())).transpose()?;
     // A HEAD request is told the length; hyper leaves the body away.
-    let mut response = Response::new(full(object.body));
+    let mut response = Response::new(full(match &part {
+        Some((first, last)) => object.body[*first..=*last].to_vec(),
+        None => object.body.clone(),
+    }));
+    if let Some((first, last)) = part {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let whole = format!("bytes {first}-{last}/{}", object.body.len());
+        response
+            .headers_mut()
+            .insert(CONTENT_RANGE, HeaderValue::from_str(&whole).expect("digits are a header's value"));
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
     headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
@@ -89,6 +94,23 @@ fn get(world: &World, parts: &Parts) -> Result<Response<Full<Bytes>>, Refusal> {
         headers.insert(name, HeaderValue::from_str(&value).expect("a date and hex digits are a header's value"));
     }
     Ok(response)
+}
+
+/// First and last byte of `bytes=FIRST-LAST`, the one form that is implemented, in an object of this length.
+fn part(range: &HeaderValue, length: usize) -> Result<(usize, usize), Refusal> {
+    let asked = range.to_str().ok().and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let asked = asked.and_then(|(first, last)| Some((first.parse::<usize>().ok()?, last.parse::<usize>().ok()?)));
+    let Some((first, last)) = asked.filter(|(first, last)| first <= last) else {
+        return Err(Refusal {
+            code: "NotImplemented".to_owned(),
+            ..Refusal::not_implemented("s3:GetObject with such a range")
+        });
+    };
+    if first >= length {
+        let refusal = Refusal::new("InvalidRange", "The requested range is not satisfiable");
+        return Err(refusal.with_status(StatusCode::RANGE_NOT_SATISFIABLE));
+    }
+    Ok((first, last.min(length - 1)))
 }
 
 fn put(world: &World, parts: &Parts, body: &Bytes) -> Result<Response<Full<Bytes>>, Refusal> {
@@ -163,6 +185,15 @@ mod tests {
         let body = b"5\r\nhello\r\n6;chunk-signature=0\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAA==\r\n\r\n";
         assert_eq!(unchunk(body).as_deref(), Some(b"hello world".as_slice()));
         assert_eq!(unchunk(b"5\r\nhel"), None);
+    }
+
+    #[test]
+    fn a_range_ends_where_the_object_ends() {
+        let part = |range: &'static str| part(&HeaderValue::from_static(range), 10).map_err(|refusal| refusal.code);
+        assert_eq!(part("bytes=0-3"), Ok((0, 3)));
+        assert_eq!(part("bytes=8-262144"), Ok((8, 9)));
+        assert_eq!(part("bytes=10-12"), Err("InvalidRange".to_owned()));
+        assert_eq!(part("bytes=-5"), Err("NotImplemented".to_owned()));
     }
 
     #[test]

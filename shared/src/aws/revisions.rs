@@ -8,12 +8,13 @@ use aws_sdk_codedeploy::types::{AppSpecContent, RawString, RevisionLocation, Rev
 
 use super::Aws;
 use super::failure::{explain, incomplete};
+use super::objects::{self, Wanted};
 use crate::appspec::AppSpec;
 use crate::check::CannotTell;
 use crate::discovery::{DiscoveryError, Record, Revision, app_spec};
 
 /// Bytes of an AppSpec that are read at most. They are a few kilobytes.
-const AT_MOST: u64 = 256 * 1024;
+const AT_MOST: usize = 256 * 1024;
 
 impl Aws {
     pub(super) async fn app_spec(&self, record: &Record) -> Result<AppSpec, DiscoveryError> {
@@ -46,7 +47,7 @@ impl Aws {
                         "Upload the AppSpec file itself, with bundle type YAML or JSON, and redeploy.",
                     ));
                 }
-                app_spec(&self.object(bucket, key, version.clone()).await?, None, &name)
+                app_spec(&self.object(bucket, key, version.as_deref()).await?, None, &name)
             }
             Revision::Other(kind) => Err(DiscoveryError::unfit(
                 format!("the deployment's revision is of type {kind}, which no ECS deployment has"),
@@ -62,22 +63,20 @@ impl Aws {
         answer.revision.ok_or_else(|| incomplete(ACTION, application, "revision"))
     }
 
-    async fn object(&self, bucket: &str, key: &str, version: Option<String>) -> Result<String, CannotTell> {
+    async fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<String, CannotTell> {
         const ACTION: &str = "s3:GetObject";
         let name = format!("s3://{bucket}/{key}");
-        let call = self.s3().get_object().bucket(bucket).key(key).set_version_id(version);
-        let object = call.send().await.map_err(|error| explain(ACTION, &name, &error))?;
-        if object.content_length().is_some_and(|length| u64::try_from(length).is_ok_and(|length| length > AT_MOST)) {
+        let wanted = Wanted { bucket, key, version, at_most: AT_MOST + 1 };
+        let object = objects::get(&self.config, wanted).await.map_err(|error| explain(ACTION, &name, &error))?;
+        if object.len() > AT_MOST {
             return Err(incomplete(ACTION, &name, "AppSpec: it is larger than 256 KiB"));
         }
-        let broken = |source: Box<dyn std::error::Error + Send + Sync>| CannotTell {
+        String::from_utf8(object).map_err(|error| CannotTell {
             asked: format!("{ACTION} of {name}"),
-            remedy: "Redeploy; if it happens again, upload the AppSpec once more as UTF-8 text.".to_owned(),
-            transient: true,
-            source: Some(source),
-        };
-        let bytes = object.body.collect().await.map_err(|error| broken(Box::new(error)))?;
-        String::from_utf8(bytes.to_vec()).map_err(|error| broken(Box::new(error)))
+            remedy: "Upload the AppSpec once more, as UTF-8 text, and redeploy.".to_owned(),
+            transient: false,
+            source: Some(Box::new(error)),
+        })
     }
 }
 

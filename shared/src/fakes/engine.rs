@@ -70,7 +70,8 @@ impl FakeEngine {
         Outside {
             deployments: engine.clone(),
             parameters: engine.clone(),
-            answers: engine,
+            answers: engine.clone(),
+            last_resort: Arc::new(move || Ok(engine.clone())),
             ports: Arc::new(move |_| world.ports()),
         }
     }
