@@ -59,7 +59,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let orders = match &database {
         None => Orders::in_memory(),
         Some(url) => Orders::in_database(url, settings::knows_notes(&version))
-            .map_err(|error| format!("DATABASE_URL cannot be used: {error}"))?,
+            .map_err(|error| format!("the database that DATABASE_URL or PGHOST names cannot be used: {error}"))?,
     };
     let version_header = HeaderValue::from_str(&version).map_err(|_| format!("VERSION {version} fits no header"))?;
     let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;

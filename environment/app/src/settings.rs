@@ -6,6 +6,10 @@ use crate::faults::Faults;
 
 const DEFAULT_PORT: u16 = 8080;
 
+/// A URL that says nothing: the driver takes each part from PostgreSQL's own variables, PGHOST and its kin. A task
+/// definition fills them from the fields of one secret, and no URL with a password has to be put together.
+const IN_PARTS: &str = "postgres://";
+
 /// Everything a task of this service is told.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -39,7 +43,7 @@ impl Settings {
             address: SocketAddr::new(host, port),
             version,
             colour: variable("COLOUR"),
-            database: variable("DATABASE_URL"),
+            database: variable("DATABASE_URL").or_else(|| variable("PGHOST").map(|_| IN_PARTS.to_owned())),
             faults: variable("FAULT").as_deref().unwrap_or_default().parse()?,
         })
     }

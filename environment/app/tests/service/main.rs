@@ -92,6 +92,18 @@ async fn version_2_serves_before_its_migration_and_uses_the_column_once_it_is_th
     assert_eq!(get(address, "/orders").json(), json!([after.json(), before.json()]));
 }
 
+/// A task definition fills the parts from the fields of one secret.
+#[tokio::test]
+async fn the_database_may_be_named_by_postgresqls_own_variables() {
+    let postgres = Postgres::start().await;
+    postgres.migrate("0001_orders.sql").await;
+    let folder = postgres.folder();
+    let parts = [("PGHOST", folder.as_str()), ("PGUSER", "orders"), ("PGPASSWORD", "s3cret"), ("PGDATABASE", "postgres")];
+    let (_task, address) = Task::listening(&parts);
+    assert_eq!(get(address, "/ready").json(), json!({ "status": "ready" }));
+    assert_eq!(post(address, "/orders", ORDER).status, 201);
+}
+
 #[tokio::test]
 async fn a_request_that_is_being_answered_is_finished_after_sigterm() {
     let postgres = Postgres::start().await;

@@ -40,6 +40,11 @@ impl Postgres {
         url(self.folder.path())
     }
 
+    /// Where its socket is.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
     /// Runs one of the service's own migrations.
     pub(crate) async fn migrate(&self, file: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(file);
