@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use greenlight::document::{self, DocumentError, Spanned};
+use greenlight::document::{self, Mistakes, Spanned};
 use greenlight::plan::Plan;
 use greenlight::stage::Stage;
 use greenlight::units::Rate;
@@ -33,7 +33,7 @@ pub use trouble::{FaultKindSpec, FaultSpec, HookSpec};
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens and why it is worth seeing: the first lines of the transcript.
-    #[serde(deserialize_with = "rules::story")]
+    #[serde(default, deserialize_with = "rules::story")]
     pub story: String,
     /// The service.
     #[serde(default)]
@@ -178,7 +178,7 @@ pub struct Loaded {
 pub enum LoadError {
     /// It is wrong.
     #[error("{0}")]
-    Document(#[from] DocumentError),
+    Document(#[from] Mistakes),
     /// Its file could not be read.
     #[error("{}", source.of(path))]
     Unreadable {
@@ -193,20 +193,27 @@ pub enum LoadError {
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let text = text_file::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     let source = path.display().to_string();
-    let scenario: Scenario = document::parse(&text, &source)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    scenario.check(&sense::Text { text: &text, source: &source, folder: &folder })?;
-    let plan = match &scenario.plan {
-        Some(named) => {
+    // The plan is another document: its mistakes are told beside the scenario's.
+    let mut wrong_plan = None;
+    let read = document::parse_and_judge(&text, &source, &[], |written: Spanned<Scenario>, judge| {
+        let Spanned { value: scenario, referenced: place, .. } = written;
+        scenario.check(&sense::Sense { judge, folder: &folder, place });
+        let plan = judge.part(scenario.plan.as_ref(), |named| {
             let file = folder.join(&named.value);
-            let plan_text = text_file::read(&file).map_err(|error| {
-                let message = format!("the plan {} cannot be read: {error}", file.display());
-                DocumentError::at(&source, &text, named.referenced, message)
+            let text = text_file::read(&file).map_err(|error| {
+                judge.wrong(named.referenced, format!("the plan {} cannot be read: {error}", file.display()))
             })?;
-            Plan::parse(&plan_text, &file.display().to_string())?;
-            Some((file, plan_text))
-        }
-        None => None,
+            wrong_plan = Plan::parse(&text, &file.display().to_string()).err();
+            Ok((file, text))
+        });
+        Some((scenario, plan))
+    });
+    let (scenario, plan) = match (read, wrong_plan) {
+        (Ok(read), None) => read,
+        (Ok(_), Some(wrong)) => return Err(wrong.into()),
+        (Err(wrong), None) => return Err(wrong.into()),
+        (Err(wrong), Some(plan)) => return Err(wrong.and(plan).into()),
     };
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
     // A function starts elsewhere: what it is given must not depend on where this was typed.

@@ -3,7 +3,7 @@
 //! AWS's own pages write its keys in different case (`Resources`, `resources`), so case does not matter here either.
 //! <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
 
-use crate::document::{self, DocumentError, Node, Spanned, Value};
+use crate::document::{self, DocumentError, Judge, Mistakes, Node, Spanned, Value};
 use crate::stage::Stage;
 
 /// An AppSpec for the ECS compute platform.
@@ -22,141 +22,159 @@ pub struct AppSpec {
 /// The resource type this version serves.
 const ECS_SERVICE: &str = "AWS::ECS::Service";
 
+/// What it may have.
+const PROPERTIES: [&str; 5] =
+    ["TaskDefinition", "LoadBalancerInfo", "PlatformVersion", "NetworkConfiguration", "CapacityProviderStrategy"];
+
 /// The resource type of CodeDeploy's Lambda platform.
 const LAMBDA_FUNCTION: &str = "AWS::Lambda::Function";
 
 impl AppSpec {
     /// Reads an AppSpec in YAML or JSON. `source` is its name in messages.
-    pub fn parse(text: &str, source: &str) -> Result<Self, DocumentError> {
-        let root: Node = document::parse(text, source)?;
-        Reader { text, source }.app_spec(&root)
+    pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
+        document::parse_and_judge(text, source, &[], |root: Node, judge| Reader { judge }.app_spec(&root))
     }
 }
 
-/// Reads the tree, and knows how to point at it.
+/// Reads the tree, and notes what is wrong with it.
 struct Reader<'a> {
-    text: &'a str,
-    source: &'a str,
+    judge: &'a Judge<'a>,
 }
 
 impl Reader<'_> {
-    fn app_spec(&self, root: &Node) -> Result<AppSpec, DocumentError> {
+    /// `None` where something is wrong; everything that can be judged has been, and noted.
+    fn app_spec(&self, root: &Node) -> Option<AppSpec> {
         let top = self.mapping(root, &["version", "Resources", "Hooks"])?;
-        let version = self.required(root, top, "version")?;
-        if !is_version_zero(&version.value) {
-            return Err(self.wrong(version, "the version of an AppSpec is `0.0`"));
+        if let Some(version) = self.required(top, "version")
+            && !is_version_zero(&version.value)
+        {
+            self.judge.note(self.wrong(version, "the version of an AppSpec is `0.0`"));
         }
-        let service = self.target_service(self.required(root, top, "Resources")?)?;
-        let hooks = match find(top, "Hooks") {
-            Some(hooks) => self.hooks(hooks)?,
-            None => Vec::new(),
-        };
-        Ok(AppSpec { hooks, ..service })
+        let service = self.required(top, "Resources").and_then(|resources| self.target_service(resources));
+        let hooks = top.find("Hooks").map(|hooks| self.hooks(hooks)).unwrap_or_default();
+        Some(AppSpec { hooks, ..service? })
     }
 
-    fn target_service(&self, resources: &Node) -> Result<AppSpec, DocumentError> {
+    fn target_service(&self, resources: &Node) -> Option<AppSpec> {
         let [resource] = self.list(resources)? else {
-            return Err(self.wrong(resources, "expected exactly one resource, the service to deploy"));
+            return self.refuse(self.wrong(resources, "expected exactly one resource, the service to deploy"));
         };
         let Value::Mapping(named) = &resource.value else {
-            return Err(self.expected(resource, "a mapping with the resource's name, such as `TargetService`"));
+            let what = "a mapping with the resource's name, such as `TargetService`";
+            return self.refuse(self.expected(resource, what));
         };
         let [(_, body)] = named.as_slice() else {
-            return Err(self.wrong(resource, "expected one resource name, such as `TargetService`"));
+            return self.refuse(self.wrong(resource, "expected one resource name, such as `TargetService`"));
         };
         let resource = self.mapping(body, &["Type", "Properties"])?;
-        let kind_node = self.required(body, resource, "Type")?;
-        let kind = self.words(kind_node)?;
-        if kind.eq_ignore_ascii_case(LAMBDA_FUNCTION) {
-            let message =
-                format!("`{LAMBDA_FUNCTION}` is not supported by this version yet; it serves `{ECS_SERVICE}`");
-            return Err(self.wrong(kind_node, message));
+        let properties = self.required(resource, "Properties");
+        let known = self.required(resource, "Type").and_then(|node| self.resource_type(node));
+        // The properties of another type have other names.
+        known.and_then(|()| self.properties(properties?))
+    }
+
+    fn resource_type(&self, node: &Node) -> Option<()> {
+        let kind = self.words(node)?;
+        if kind.eq_ignore_ascii_case(ECS_SERVICE) {
+            return Some(());
         }
-        if !kind.eq_ignore_ascii_case(ECS_SERVICE) {
-            return Err(self.wrong(kind_node, format!("unknown resource type `{kind}`; expected `{ECS_SERVICE}`")));
-        }
-        let node = self.required(body, resource, "Properties")?;
-        let known = [
-            "TaskDefinition",
-            "LoadBalancerInfo",
-            "PlatformVersion",
-            "NetworkConfiguration",
-            "CapacityProviderStrategy",
-        ];
-        let properties = self.mapping(node, &known)?;
-        let task_definition = self.words(self.required(node, properties, "TaskDefinition")?)?;
-        let node = self.required(node, properties, "LoadBalancerInfo")?;
+        let message = if kind.eq_ignore_ascii_case(LAMBDA_FUNCTION) {
+            format!("`{LAMBDA_FUNCTION}` is not supported by this version yet; it serves `{ECS_SERVICE}`")
+        } else {
+            format!("unknown resource type `{kind}`; expected `{ECS_SERVICE}`")
+        };
+        self.refuse(self.wrong(node, message))
+    }
+
+    fn properties(&self, node: &Node) -> Option<AppSpec> {
+        let properties = self.mapping(node, &PROPERTIES)?;
+        let task_definition = self.required(properties, "TaskDefinition").and_then(|node| self.words(node));
+        let load_balancer = self.required(properties, "LoadBalancerInfo").and_then(|node| self.load_balancer(node));
+        let (container_name, container_port) = load_balancer?;
+        Some(AppSpec { task_definition: task_definition?, container_name, container_port, hooks: Vec::new() })
+    }
+
+    fn load_balancer(&self, node: &Node) -> Option<(String, u16)> {
         let load_balancer = self.mapping(node, &["ContainerName", "ContainerPort"])?;
-        Ok(AppSpec {
-            task_definition,
-            container_name: self.words(self.required(node, load_balancer, "ContainerName")?)?,
-            container_port: self.port(self.required(node, load_balancer, "ContainerPort")?)?,
-            hooks: Vec::new(),
-        })
+        let name = self.required(load_balancer, "ContainerName").and_then(|node| self.words(node));
+        let port = self.required(load_balancer, "ContainerPort").and_then(|node| self.judge.keep(self.port(node)));
+        name.zip(port)
     }
 
-    fn hooks(&self, hooks: &Node) -> Result<Vec<(String, String)>, DocumentError> {
+    fn hooks(&self, hooks: &Node) -> Vec<(String, String)> {
         if matches!(hooks.value, Value::Nothing) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let known = Stage::ALL.map(Stage::event_name);
         let mut found: Vec<(String, String)> = Vec::new();
-        for entry in self.list(hooks)? {
-            let Value::Mapping(pairs) = &entry.value else {
-                return Err(self.expected(entry, "a lifecycle event and its function, such as `AfterInstall: my-hook`"));
-            };
-            let [(key, function)] = pairs.as_slice() else {
-                return Err(self.wrong(entry, "expected one lifecycle event in each entry of the list"));
-            };
-            let Some(event) = known.iter().find(|event| event.eq_ignore_ascii_case(&key.value)) else {
-                let choice = document::one_of(&key.value, &known);
-                return Err(self.wrong_at(key, format!("unknown lifecycle event `{}`; {choice}", key.value)));
-            };
-            if found.iter().any(|(earlier, _)| earlier == event) {
-                let message = format!("`{event}` stands in two entries; CodeDeploy calls one function for each event");
-                return Err(self.wrong_at(key, message));
-            }
-            found.push(((*event).to_owned(), self.words(function)?));
+        for entry in self.list(hooks).unwrap_or_default() {
+            let hook = self.judge.keep(self.hook(entry, &found));
+            found.extend(hook.map(|(event, function)| (event, self.words(function).unwrap_or_default())));
         }
-        Ok(found)
+        found
     }
 
-    /// The entries of a mapping whose keys are all known, whatever their case.
-    fn mapping<'n>(&self, node: &'n Node, known: &[&str]) -> Result<Entries<'n>, DocumentError> {
+    /// A lifecycle event and its function.
+    fn hook<'n>(&self, entry: &'n Node, earlier: &[(String, String)]) -> Result<(String, &'n Node), DocumentError> {
+        let known = Stage::ALL.map(Stage::event_name);
+        let Value::Mapping(pairs) = &entry.value else {
+            return Err(self.expected(entry, "a lifecycle event and its function, such as `AfterInstall: my-hook`"));
+        };
+        let [(key, function)] = pairs.as_slice() else {
+            return Err(self.wrong(entry, "expected one lifecycle event in each entry of the list"));
+        };
+        let Some(event) = known.iter().find(|event| event.eq_ignore_ascii_case(&key.value)) else {
+            let choice = document::one_of(&key.value, &known);
+            return Err(self.wrong_at(key, format!("unknown lifecycle event `{}`; {choice}", key.value)));
+        };
+        if earlier.iter().any(|(earlier, _)| earlier == event) {
+            let message = format!("`{event}` stands in two entries; CodeDeploy calls one function for each event");
+            return Err(self.wrong_at(key, message));
+        }
+        Ok(((*event).to_owned(), function))
+    }
+
+    /// The entries of a mapping. Keys that are not known, whatever their case, are noted.
+    fn mapping<'n>(&self, node: &'n Node, known: &'static [&'static str]) -> Option<Entries<'n>> {
         let Value::Mapping(entries) = &node.value else {
-            return Err(self.expected(node, "a mapping (`key: value` lines)"));
+            return self.refuse(self.expected(node, "a mapping (`key: value` lines)"));
         };
         for (index, (key, _)) in entries.iter().enumerate() {
             if !known.iter().any(|known| known.eq_ignore_ascii_case(&key.value)) {
                 let choice = document::one_of(&key.value, known);
-                return Err(self.wrong_at(key, format!("unknown key `{}`; {choice}", key.value)));
+                self.judge.note(self.wrong_at(key, format!("unknown key `{}`; {choice}", key.value)));
             }
             if entries[..index].iter().any(|(earlier, _)| earlier.value.eq_ignore_ascii_case(&key.value)) {
-                return Err(self.wrong_at(key, format!("the key `{}` stands twice; keep one of them", key.value)));
+                let message = format!("the key `{}` stands twice; keep one of them", key.value);
+                self.judge.note(self.wrong_at(key, message));
             }
         }
-        Ok(entries)
+        Some(Entries { node, entries, known })
     }
 
-    fn required<'n>(&self, parent: &Node, entries: Entries<'n>, key: &str) -> Result<&'n Node, DocumentError> {
-        find(entries, key).ok_or_else(|| self.wrong(parent, format!("the key `{key}` is missing here")))
+    /// A key that must be there. It is not missed as well where an unknown key looks like it.
+    fn required<'n>(&self, entries: Entries<'n>, key: &str) -> Option<&'n Node> {
+        let found = entries.find(key);
+        if found.is_none() && !entries.unknown().any(|name| document::nearest(name, [key]).is_some()) {
+            self.judge.note(self.judge.missing(entries.node.place, key));
+        }
+        found
     }
 
-    fn list<'n>(&self, node: &'n Node) -> Result<&'n [Node], DocumentError> {
+    fn list<'n>(&self, node: &'n Node) -> Option<&'n [Node]> {
         match &node.value {
-            Value::List(list) => Ok(list),
-            _ => Err(self.expected(node, "a list (`- …` lines, or `[…]`)")),
+            Value::List(list) => Some(list),
+            _ => self.refuse(self.expected(node, "a list (`- …` lines, or `[…]`)")),
         }
     }
 
-    fn words(&self, node: &Node) -> Result<String, DocumentError> {
+    fn words(&self, node: &Node) -> Option<String> {
         match &node.value {
-            Value::Text(text) if text.trim().is_empty() => Err(self.wrong(node, "this text is empty")),
+            Value::Text(text) if text.trim().is_empty() => self.refuse(self.wrong(node, "this text is empty")),
             Value::Text(text) if text.starts_with('<') && text.ends_with('>') => {
-                Err(self.wrong(node, format!("`{text}` is a placeholder that nobody filled in")))
+                self.refuse(self.wrong(node, format!("`{text}` is a placeholder that nobody filled in")))
             }
-            Value::Text(text) => Ok(text.clone()),
-            _ => Err(self.expected(node, "a text")),
+            Value::Text(text) => Some(text.clone()),
+            _ => self.refuse(self.expected(node, "a text")),
         }
     }
 
@@ -178,19 +196,35 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, node: &Node, message: impl Into<String>) -> DocumentError {
-        DocumentError::at(self.source, self.text, node.place, message)
+        self.judge.wrong(node.place, message)
     }
 
     fn wrong_at(&self, key: &Spanned<String>, message: impl Into<String>) -> DocumentError {
-        DocumentError::at(self.source, self.text, key.referenced, message)
+        self.judge.wrong(key.referenced, message)
+    }
+
+    fn refuse<T>(&self, mistake: DocumentError) -> Option<T> {
+        self.judge.keep(Err(mistake))
     }
 }
 
-/// A mapping's keys and values.
-type Entries<'n> = &'n [(Spanned<String>, Node)];
+/// A mapping's keys and values, and the keys it may have.
+#[derive(Clone, Copy)]
+struct Entries<'n> {
+    node: &'n Node,
+    entries: &'n [(Spanned<String>, Node)],
+    known: &'static [&'static str],
+}
 
-fn find<'n>(entries: Entries<'n>, key: &str) -> Option<&'n Node> {
-    entries.iter().find(|(name, _)| name.value.eq_ignore_ascii_case(key)).map(|(_, node)| node)
+impl<'n> Entries<'n> {
+    fn find(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|(name, _)| name.value.eq_ignore_ascii_case(key)).map(|(_, node)| node)
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = &str> {
+        let names = self.entries.iter().map(|(name, _)| name.value.as_str());
+        names.filter(|name| !self.known.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    }
 }
 
 fn is_version_zero(value: &Value) -> bool {
@@ -364,5 +398,55 @@ Hooks:
           12 |   - BeforeInstall: [one, two]
              |                    ^
         ");
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let text = "\
+version: 1.0
+Resources:
+  - TargetService:
+      Type: AWS::ECS::Service
+      Properties:
+        TaskDefinition: <TASK_DEFINITION>
+        LoadBalancerInfo:
+          ContainerNames: app
+          ContainerPort: \"8080\"
+        PlatformVersoin: LATEST
+Hooks:
+  - BeforeInstal: greenlight-before-install
+  - AfterInstall: [one, two]
+  - AfterAllowTraffic: \"\"
+Hoks: []
+";
+        assert_snapshot!(AppSpec::parse(text, "appspec.yaml").expect_err("it is wrong").to_string(), @r#"
+        appspec.yaml:1:10: the version of an AppSpec is `0.0`
+           1 | version: 1.0
+             |          ^
+        appspec.yaml:6:25: `<TASK_DEFINITION>` is a placeholder that nobody filled in
+           6 |         TaskDefinition: <TASK_DEFINITION>
+             |                         ^
+        appspec.yaml:8:11: unknown key `ContainerNames`; expected one of `ContainerName`, `ContainerPort`; did you mean `ContainerName`?
+           8 |           ContainerNames: app
+             |           ^
+        appspec.yaml:9:26: the port is a text; write 8080 without quotes
+           9 |           ContainerPort: "8080"
+             |                          ^
+        appspec.yaml:10:9: unknown key `PlatformVersoin`; expected one of `TaskDefinition`, `LoadBalancerInfo`, `PlatformVersion`, `NetworkConfiguration`, `CapacityProviderStrategy`; did you mean `PlatformVersion`?
+          10 |         PlatformVersoin: LATEST
+             |         ^
+        appspec.yaml:12:5: unknown lifecycle event `BeforeInstal`; expected one of `BeforeInstall`, `AfterInstall`, `AfterAllowTestTraffic`, `BeforeAllowTraffic`, `AfterAllowTraffic`; did you mean `BeforeInstall`?
+          12 |   - BeforeInstal: greenlight-before-install
+             |     ^
+        appspec.yaml:13:19: expected a text, found a list
+          13 |   - AfterInstall: [one, two]
+             |                   ^
+        appspec.yaml:14:24: this text is empty
+          14 |   - AfterAllowTraffic: ""
+             |                        ^
+        appspec.yaml:15:1: unknown key `Hoks`; expected one of `version`, `Resources`, `Hooks`; did you mean `Hooks`?
+          15 | Hoks: []
+             | ^
+        "#);
     }
 }

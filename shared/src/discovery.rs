@@ -12,7 +12,7 @@ use crate::deployment::{
     AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Listener, Rollback, Service, TargetGroup, TaskSet,
     family_and_revision,
 };
-use crate::document::DocumentError;
+use crate::document::Mistakes;
 
 /// Where deployments are looked up.
 #[async_trait]
@@ -31,8 +31,8 @@ pub enum DiscoveryError {
     #[error(transparent)]
     Unanswered(#[from] CannotTell),
     /// The AppSpec file cannot be read.
-    #[error("the AppSpec of the deployment cannot be read")]
-    AppSpec(#[source] DocumentError),
+    #[error("the AppSpec of the deployment cannot be read: {}", .0.briefly())]
+    AppSpec(Mistakes),
     /// AWS's answers do not fit together, or are nothing that greenlight guards.
     #[error("{found}")]
     Unfit {

@@ -15,7 +15,7 @@ pub use self::json_path::JsonPath;
 pub use self::request::{Request, RequestBody};
 pub use self::template::{Template, VARIABLES, Values, plain_text};
 use crate::checks;
-use crate::document::{self, DocumentError, Mapping, Spanned, one_of};
+use crate::document::{self, DocumentError, Judge, Mapping, Mistakes, Spanned, one_of};
 use crate::units::Span;
 
 /// The version of the plan's format.
@@ -140,9 +140,10 @@ impl Plan {
     }
 
     /// Reads a plan. `source` is its name in messages.
-    pub fn parse(text: &str, source: &str) -> Result<Self, DocumentError> {
-        let written: Written = document::parse_with_remarks(text, source, &REMARKS)?;
-        Reader { text, source }.plan(written)
+    pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
+        document::parse_and_judge(text, source, &REMARKS, |written: Spanned<Written>, judge| {
+            Some(Reader { judge }.plan(written))
+        })
     }
 
     /// What a *no* of this check does: as the plan says, else as the check's page says.
@@ -155,7 +156,7 @@ impl Plan {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    version: Spanned<u32>,
+    version: Option<Spanned<u32>>,
     database: Option<Spanned<Database>>,
     test_traffic: Option<WrittenTestTraffic>,
     migrations: Option<Spanned<Migrations>>,
@@ -188,33 +189,46 @@ struct WrittenProduction {
     requests: Option<Vec<Spanned<request::WrittenRequest>>>,
 }
 
-/// Judges what the types alone cannot, and points at it.
+/// Judges what the types alone cannot, and points at it. One section's mistake does not hide another's: what is wrong is
+/// noted, and what stands in its place does not matter, for then there is no plan.
 struct Reader<'a> {
-    text: &'a str,
-    source: &'a str,
+    judge: &'a Judge<'a>,
 }
 
 impl Reader<'_> {
-    fn plan(&self, written: Written) -> Result<Plan, DocumentError> {
-        if written.version.value != VERSION {
-            let message = format!("this version of greenlight reads plans of version {VERSION}");
-            return Err(self.wrong(written.version.referenced, message));
+    fn plan(&self, written: Spanned<Written>) -> Plan {
+        let Spanned { value: written, referenced: place, .. } = written;
+        self.version(written.version, place);
+        Plan {
+            database: self.part(written.database, |it| self.database(it)),
+            test_traffic: written.test_traffic.map(|it| self.test_traffic(it)).unwrap_or_default(),
+            migrations: self.part(written.migrations, |it| self.migrations(it)),
+            production: written.production.map(|it| self.production(it)).unwrap_or_default(),
+            checks: self.checks(written.checks),
         }
+    }
+
+    fn version(&self, written: Option<Spanned<u32>>, plan: Location) {
+        match written {
+            Some(version) if version.value == VERSION => {}
+            Some(version) => {
+                let message = format!("this version of greenlight reads plans of version {VERSION}");
+                self.judge.note(self.wrong(version.referenced, message));
+            }
+            None => self.judge.note(self.judge.missing(plan, "version")),
+        }
+    }
+
+    fn checks(&self, written: Mapping<Severity>) -> BTreeMap<String, Severity> {
         let mut severities = BTreeMap::new();
-        for (check, severity) in written.checks.0 {
+        for (check, severity) in written.0 {
             if !checks::IDS.contains(&check.value.as_str()) {
                 let message = format!("unknown check `{}`; {}", check.value, one_of(&check.value, &checks::IDS));
-                return Err(self.wrong(check.referenced, message));
+                self.judge.note(self.wrong(check.referenced, message));
             }
             severities.insert(check.value, severity);
         }
-        Ok(Plan {
-            database: written.database.map(|database| self.database(database)).transpose()?,
-            test_traffic: written.test_traffic.map(|part| self.test_traffic(part)).transpose()?.unwrap_or_default(),
-            migrations: written.migrations.map(|migrations| self.migrations(migrations)).transpose()?,
-            production: written.production.map(|part| self.production(part)).transpose()?.unwrap_or_default(),
-            checks: severities,
-        })
+        severities
     }
 
     fn database(&self, written: Spanned<Database>) -> Result<Database, DocumentError> {
@@ -237,18 +251,19 @@ impl Reader<'_> {
         Ok(written.value)
     }
 
-    fn test_traffic(&self, written: WrittenTestTraffic) -> Result<TestTraffic, DocumentError> {
-        let host = match written.host {
-            Some(host) if host.value.is_empty() || host.value.contains(['/', ':', '*', ' ']) => {
-                return Err(self.wrong(host.referenced, "a host is a plain name such as `orders.example.com`"));
-            }
-            other => other.map(|host| host.value),
-        };
-        Ok(TestTraffic {
-            host,
-            green: written.green.map(|green| self.green(green)).transpose()?,
-            requests: written.requests.map(|requests| request::read(self, requests)).transpose()?,
-        })
+    fn test_traffic(&self, written: WrittenTestTraffic) -> TestTraffic {
+        TestTraffic {
+            host: self.part(written.host, |it| self.host(it)),
+            green: self.part(written.green, |it| self.green(it)),
+            requests: written.requests.map(|it| request::read(self, it)),
+        }
+    }
+
+    fn host(&self, written: Spanned<String>) -> Result<String, DocumentError> {
+        if written.value.is_empty() || written.value.contains(['/', ':', '*', ' ']) {
+            return Err(self.wrong(written.referenced, "a host is a plain name such as `orders.example.com`"));
+        }
+        Ok(written.value)
     }
 
     fn green(&self, written: Spanned<WrittenGreenProof>) -> Result<GreenProof, DocumentError> {
@@ -256,20 +271,30 @@ impl Reader<'_> {
         let mark = match (green.header, green.json) {
             (Some(header), None) => Mark::Header(header.to_lowercase()),
             (None, Some(path)) => Mark::Json(path),
-            _ => return Err(self.wrong(place, "green is told by exactly one of `header` and `json`")),
+            _ => return Err(self.lacking(place, "green is told by exactly one of `header` and `json`")),
         };
         let known = VARIABLES.map(str::to_owned);
         let path = green.get.map(|path| self.template(path, &known)).transpose()?;
         Ok(GreenProof { mark, equals: self.template(green.equals, &known)?, path })
     }
 
-    fn production(&self, written: WrittenProduction) -> Result<Production, DocumentError> {
-        let requests = written.requests.map(|requests| request::read(self, requests)).transpose()?;
-        Ok(Production { bake: written.bake, requests })
+    fn production(&self, written: WrittenProduction) -> Production {
+        Production { bake: written.bake, requests: written.requests.map(|it| request::read(self, it)) }
     }
 
+    /// A mistake at this place.
     fn wrong(&self, place: Location, message: impl Into<String>) -> DocumentError {
-        DocumentError::at(self.source, self.text, place, message)
+        self.judge.wrong(place, message)
+    }
+
+    /// What the mapping at this place lacks.
+    fn lacking(&self, place: Location, message: impl Into<String>) -> DocumentError {
+        self.judge.lacking(place, message)
+    }
+
+    /// A part that need not be there; what is wrong with it is noted.
+    fn part<W, T>(&self, written: Option<W>, judge: impl FnOnce(W) -> Result<T, DocumentError>) -> Option<T> {
+        self.judge.part(written, judge)
     }
 }
 

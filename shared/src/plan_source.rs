@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use crate::check::CannotTell;
 use crate::deployment::{Deployment, family_and_revision};
-use crate::document::DocumentError;
+use crate::document::Mistakes;
 use crate::plan::Plan;
 use crate::ports::{TaskDefinition, Tasks};
 use crate::report::words::one_line;
@@ -39,8 +39,8 @@ pub enum PlanLookupError {
     #[error(transparent)]
     Unanswered(#[from] CannotTell),
     /// There is one, and it is wrong.
-    #[error("{0}")]
-    Wrong(#[source] DocumentError),
+    #[error("{}", .0.briefly())]
+    Wrong(Mistakes),
     /// Two containers have different ones.
     #[error("containers {0} and {1} of {2} have different {LABEL} labels")]
     Contradiction(String, String, String),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use greenlight::document::{DocumentError, Spanned};
+use greenlight::document::Spanned;
 use greenlight::units::{Percent, Span};
 use serde::Deserialize;
 
 use super::rules;
-use super::sense::Text;
+use super::sense::Sense;
 
 use crate::codedeploy::switches::Switches;
 use crate::world::deployments::{RollbackEvent, Routing};
@@ -159,26 +159,24 @@ impl DeploymentSpec {
         }
     }
 
+    /// Whether its steps are known.
+    pub(super) fn is_of_a_known_config(&self) -> bool {
+        self.config.as_ref().is_none_or(|config| PREDEFINED.iter().any(|(name, _)| *name == config.value))
+    }
+
     /// What the types alone cannot tell.
-    pub(super) fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
-        if let Some(config) = &self.config {
-            let known: Vec<&str> = PREDEFINED.iter().map(|(name, _)| *name).collect();
-            if !known.contains(&config.value.as_str()) {
-                let message = format!(
-                    "unknown deployment configuration `{}`; {}",
-                    config.value,
-                    greenlight::document::one_of(&config.value, &known)
-                );
-                return text.refuse(config.referenced, message);
-            }
+    pub(super) fn check(&self, sense: &Sense<'_>) {
+        if let Some(config) = self.config.as_ref().filter(|_| !self.is_of_a_known_config()) {
+            let known = greenlight::document::one_of(&config.value, &PREDEFINED.map(|(name, _)| name));
+            let message = format!("unknown deployment configuration `{}`; {known}", config.value);
+            sense.refuse(config.referenced, message);
         }
         let mut said = [&self.canary, &self.linear].into_iter().flatten().map(|it| it.referenced).collect::<Vec<_>>();
         said.extend(self.config.as_ref().map(|config| config.referenced));
         if let [_, second, ..] = said.as_slice() {
             let message = "say one of `config`, `canary` and `linear`, not two";
-            return text.refuse(*second, message);
+            sense.refuse(*second, message);
         }
-        Ok(())
     }
 }
 

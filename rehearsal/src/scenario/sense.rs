@@ -3,47 +3,51 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use greenlight::document::{DocumentError, Location, Spanned, one_of};
+use greenlight::document::{Judge, Location, Spanned, one_of};
 
 use super::{AlarmSpec, AlarmTarget, Scenario};
 use crate::alb::metrics;
 use crate::scenario::migrations;
 
-/// A scenario's text, for messages that point at it.
-pub(super) struct Text<'a> {
-    pub(super) text: &'a str,
-    pub(super) source: &'a str,
+/// Notes what is wrong with a scenario.
+pub(super) struct Sense<'a> {
+    pub(super) judge: &'a Judge<'a>,
+    /// What its paths are relative to.
     pub(super) folder: &'a Path,
+    /// Where it begins.
+    pub(super) place: Location,
 }
 
-impl Text<'_> {
-    pub(super) fn refuse<T>(&self, place: Location, message: impl Into<String>) -> Result<T, DocumentError> {
-        Err(DocumentError::at(self.source, self.text, place, message))
+impl Sense<'_> {
+    pub(super) fn refuse(&self, place: Location, message: impl Into<String>) {
+        self.judge.note(self.judge.wrong(place, message));
     }
 }
 
 impl Scenario {
     /// Refuses what makes no sense.
-    pub(super) fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
-        self.check_health_check(text)?;
-        self.check_database(text)?;
-        self.check_traffic(text)?;
-        self.check_alarms(text)?;
-        self.check_hooks(text)?;
-        self.deployment.check(text)?;
-        self.check_stop(text)
+    pub(super) fn check(&self, sense: &Sense<'_>) {
+        if self.story.is_empty() {
+            sense.judge.note(sense.judge.missing(sense.place, "story"));
+        }
+        self.check_health_check(sense);
+        self.check_database(sense);
+        self.check_traffic(sense);
+        self.check_alarms(sense);
+        self.check_hooks(sense);
+        self.deployment.check(sense);
+        self.check_stop(sense);
     }
 
-    fn check_health_check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check_health_check(&self, sense: &Sense<'_>) {
         let check = &self.service.health_check;
         if check.timeout.value >= check.interval {
             let message = format!("a health check's timeout must be shorter than its interval, {}", check.interval);
-            return text.refuse(check.timeout.referenced, message);
+            sense.refuse(check.timeout.referenced, message);
         }
-        Ok(())
     }
 
-    fn check_database(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check_database(&self, sense: &Sense<'_>) {
         let service = &self.service;
         if !service.database {
             let places = [
@@ -51,23 +55,23 @@ impl Scenario {
                 service.migrated_to.as_ref().map(|it| it.referenced),
                 self.expect.migrations.as_ref().map(|it| it.referenced),
             ];
-            return match places.into_iter().flatten().next() {
-                Some(place) => text.refuse(place, "there are no migrations here: the service has `database: false`"),
-                None => Ok(()),
-            };
+            for place in places.into_iter().flatten() {
+                sense.refuse(place, "there are no migrations here: the service has `database: false`");
+            }
+            return;
         }
-        let Some(folder) = &service.migrations else { return Ok(()) };
-        let path = text.folder.join(&folder.value);
+        let Some(folder) = &service.migrations else { return };
+        let path = sense.folder.join(&folder.value);
         let versions = match migrations::versions(&path) {
             Ok(versions) => versions,
             Err(error) => {
                 let message = format!("the folder of migrations {} cannot be read: {error}", path.display());
-                return text.refuse(folder.referenced, message);
+                return sense.refuse(folder.referenced, message);
             }
         };
         if versions.is_empty() {
             let message = format!("no migration is in {}; expected files such as `0001_orders.sql`", path.display());
-            return text.refuse(folder.referenced, message);
+            return sense.refuse(folder.referenced, message);
         }
         match &service.migrated_to {
             Some(version) if !versions.contains(&version.value) => {
@@ -77,51 +81,52 @@ impl Scenario {
                     path.display(),
                     version.value
                 );
-                text.refuse(version.referenced, message)
+                sense.refuse(version.referenced, message);
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn check_traffic(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check_traffic(&self, sense: &Sense<'_>) {
         match &self.traffic.requests {
             Some(requests) if requests.value.is_empty() => {
-                text.refuse(requests.referenced, "users need something to ask; expected at least one request")
+                let message = "users need something to ask; expected at least one request";
+                sense.judge.note(sense.judge.lacking(requests.referenced, message));
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn check_alarms(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check_alarms(&self, sense: &Sense<'_>) {
         let mut names = BTreeSet::new();
         for alarm in self.alarms.iter().flatten() {
             if !names.insert(&alarm.name) {
-                return text.refuse(alarm.metric.referenced, format!("two alarms are called `{}`", alarm.name));
+                sense.refuse(alarm.metric.referenced, format!("two alarms are called `{}`", alarm.name));
             }
-            alarm.check(text)?;
+            alarm.check(sense);
         }
-        Ok(())
     }
 
-    fn check_hooks(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check_hooks(&self, sense: &Sense<'_>) {
         for hook in self.hooks.values() {
             if let (Some(none), Some(_)) = (hook.none.as_ref().filter(|none| none.value), &hook.command) {
-                return text
-                    .refuse(none.referenced, "a hook that is left out runs no command; keep one of the two keys");
+                sense.refuse(none.referenced, "a hook that is left out runs no command; keep one of the two keys");
             }
         }
-        Ok(())
     }
 
-    fn check_stop(&self, text: &Text<'_>) -> Result<(), DocumentError> {
-        let Some(stop_at) = &self.deployment.stop_at else { return Ok(()) };
+    fn check_stop(&self, sense: &Sense<'_>) {
+        let Some(stop_at) = &self.deployment.stop_at else { return };
+        if !self.deployment.is_of_a_known_config() {
+            return;
+        }
         let phases = self.phases();
         if phases.contains(&stop_at.value) {
-            return Ok(());
+            return;
         }
         let known: Vec<&str> = phases.iter().map(String::as_str).collect();
         let message = format!("the deployment never waits at `{}`; {}", stop_at.value, one_of(&stop_at.value, &known));
-        text.refuse(stop_at.referenced, message)
+        sense.refuse(stop_at.referenced, message);
     }
 
     /// The phases in which this deployment waits for something, so that a person has time to stop it.
@@ -145,12 +150,12 @@ impl Scenario {
 }
 
 impl AlarmSpec {
-    fn check(&self, text: &Text<'_>) -> Result<(), DocumentError> {
+    fn check(&self, sense: &Sense<'_>) {
         let Spanned { value: metric, referenced: place, .. } = &self.metric;
         let balancer = self.of == AlarmTarget::LoadBalancer;
         let known = if balancer { metrics::OF_A_LOAD_BALANCER } else { metrics::OF_A_TARGET_GROUP };
         if known.contains(&metric.as_str()) {
-            return Ok(());
+            return;
         }
         let elsewhere = if balancer { metrics::OF_A_TARGET_GROUP } else { metrics::OF_A_LOAD_BALANCER };
         let message = match (elsewhere.contains(&metric.as_str()), balancer) {
@@ -158,6 +163,6 @@ impl AlarmSpec {
             (true, false) => format!("`{metric}` is counted for the whole load balancer only; leave out `of`"),
             (false, _) => format!("the load balancer counts no `{metric}`; {}", one_of(metric, known)),
         };
-        text.refuse(*place, message)
+        sense.refuse(*place, message);
     }
 }

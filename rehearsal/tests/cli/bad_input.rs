@@ -37,6 +37,81 @@ fn a_slip_of_the_finger_is_said_with_its_place_and_the_nearest_word() {
     "#);
 }
 
+/// A person corrects a document once, not once for every mistake in it: neither in the scenario nor in its plan.
+#[test]
+fn every_mistake_is_said_at_once() {
+    let workshop = Workshop::new();
+    let scenario = "\
+service: { name: \"my service!\", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
+deployment: { config: CodeDeployDefault.ECSAllAtOnc, stop_at: \"AllowTraffic 10 %\" }
+alarms:
+  - { name: a, metric: HTTPCode_Target_5XX_Cout, at_least: 1 }
+  - { name: a, metric: RequestCount }
+traffic: { rate: 50 }
+hooks: { after_install: { none: true, command: ./hook } }
+plan: wrong-plan.yaml
+";
+    workshop.write("mine.yaml", scenario);
+    workshop.write("wrong-plan.yaml", "checks: { alarms-are-quiet: advise }\nproduction: { bake: 180 }\n");
+    assert_snapshot!(refusal_of(&workshop, "mine.yaml"), @r#"
+    mine.yaml:1:1: the key `story` is missing here
+       1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
+         | ^
+    mine.yaml:1:18: `my service!` cannot name a service and its target groups; expected 1 to 30 letters, digits and hyphens, no hyphen at either end
+       1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
+         |                  ^
+    mine.yaml:1:33: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `migrations`, `migrated_to`, `health_check`, `deregistration_delay`, `health_check_grace_period`; did you mean `desired_count`?
+       1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
+         |                                 ^
+    mine.yaml:1:90: a health check's timeout must be shorter than its interval, 10s
+       1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
+         |                                                                                          ^
+    mine.yaml:2:23: unknown deployment configuration `CodeDeployDefault.ECSAllAtOnc`; expected one of `CodeDeployDefault.ECSAllAtOnce`, `CodeDeployDefault.ECSLinear10PercentEvery1Minutes`, `CodeDeployDefault.ECSLinear10PercentEvery3Minutes`, `CodeDeployDefault.ECSCanary10Percent5Minutes`, `CodeDeployDefault.ECSCanary10Percent15Minutes`; did you mean `CodeDeployDefault.ECSAllAtOnce`?
+       2 | deployment: { config: CodeDeployDefault.ECSAllAtOnc, stop_at: "AllowTraffic 10 %" }
+         |                       ^
+    mine.yaml:4:24: the load balancer counts no `HTTPCode_Target_5XX_Cout`; expected one of `RequestCount`, `HTTPCode_Target_2XX_Count`, `HTTPCode_Target_3XX_Count`, `HTTPCode_Target_4XX_Count`, `HTTPCode_Target_5XX_Count`, `HTTPCode_ELB_4XX_Count`, `HTTPCode_ELB_5XX_Count`, `HTTPCode_ELB_502_Count`, `HTTPCode_ELB_503_Count`, `HTTPCode_ELB_504_Count`, `TargetResponseTime`, `TargetConnectionErrorCount`; did you mean `HTTPCode_Target_5XX_Count`?
+       4 |   - { name: a, metric: HTTPCode_Target_5XX_Cout, at_least: 1 }
+         |                        ^
+    mine.yaml:5:16: the key `at_least` is missing here
+       5 |   - { name: a, metric: RequestCount }
+         |                ^
+    mine.yaml:6:18: `50` is not a rate; expected a rate such as `50/s`, `600/m` or `5/h`
+       6 | traffic: { rate: 50 }
+         |                  ^
+    mine.yaml:7:33: a hook that is left out runs no command; keep one of the two keys
+       7 | hooks: { after_install: { none: true, command: ./hook } }
+         |                                 ^
+    wrong-plan.yaml:1:1: the key `version` is missing here
+       1 | checks: { alarms-are-quiet: advise }
+         | ^
+    wrong-plan.yaml:1:29: unknown word `advise`; expected one of `blocking`, `advisory`; did you mean `advisory`?
+       1 | checks: { alarms-are-quiet: advise }
+         |                             ^
+    wrong-plan.yaml:2:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
+       2 | production: { bake: 180 }
+         |                     ^
+    "#);
+}
+
+/// One bad file does not hide what is wrong with the next.
+#[test]
+fn every_file_is_checked() {
+    let workshop = Workshop::new();
+    workshop.write("one.yaml", "version: 2\n");
+    workshop.write("two.yaml", "version: 1\nwrong: 1\n");
+    let Said { code, out, err } = workshop.rehearse(&["check", "one.yaml", "small.yaml", "two.yaml", "three.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(2), "small.yaml: a sound scenario\n"), "{err}");
+    assert_snapshot!(err, @"
+    rehearse: one.yaml:1:10: this version of greenlight reads plans of version 1
+       1 | version: 2
+         |          ^
+    rehearse: two.yaml:2:1: unknown key `wrong`; expected one of `version`, `database`, `test_traffic`, `migrations`, `production`, `checks`
+       2 | wrong: 1
+         | ^
+    rehearse: three.yaml: there is no such file
+    ");
+}
+
 #[test]
 fn what_no_deployment_can_have_is_refused() {
     assert_snapshot!(first_lines(&[

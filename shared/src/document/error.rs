@@ -14,25 +14,51 @@ pub struct DocumentError {
     column: u64,
     message: String,
     quoted: Option<String>,
+    consequence: bool,
 }
 
 impl DocumentError {
     /// A mistake at this line and column, both counted from 1. The message must not quote the document.
     pub fn new(source: &str, text: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+        Self::unquoted(source, line, column, message).quoting(text)
+    }
+
+    /// A mistake at the place of a [`Spanned`](super::Spanned) value.
+    pub fn at(source: &str, text: &str, place: Location, message: impl Into<String>) -> Self {
+        Self::new(source, text, place.line(), place.column(), message)
+    }
+
+    /// Without the line it stands on.
+    pub(super) fn unquoted(source: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         let (line, column) = (line.max(1), column.max(1));
-        let index = usize::try_from(line - 1).unwrap_or(usize::MAX);
+        let source_name = source.to_owned();
+        Self { source_name, line, column, message: message.into(), quoted: None, consequence: false }
+    }
+
+    /// With the line it stands on, as far as anybody may read it.
+    pub(super) fn quoting(self, text: &str) -> Self {
+        let index = usize::try_from(self.line - 1).unwrap_or(usize::MAX);
         let before = index.checked_sub(1).and_then(|index| text.lines().nth(index));
         let quoted = text
             .lines()
             .nth(index)
             .filter(|line| !line.trim().is_empty())
             .map(|line| secrecy::quotable(line, before).replace('\t', " "));
-        Self { source_name: source.to_owned(), line, column, message: message.into(), quoted }
+        Self { quoted, ..self }
     }
 
-    /// A mistake at the place of a [`Spanned`](super::Spanned) value.
-    pub fn at(source: &str, text: &str, place: Location, message: impl Into<String>) -> Self {
-        Self::new(source, text, place.line(), place.column(), message)
+    /// Not worth telling: it goes when another mistake of the same document does.
+    pub(super) fn follows_from_another(self) -> Self {
+        Self { consequence: true, ..self }
+    }
+
+    pub(super) fn is_consequence(&self) -> bool {
+        self.consequence
+    }
+
+    /// Line and column.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (self.line, self.column)
     }
 
     /// The line, counted from 1.
@@ -76,10 +102,27 @@ impl fmt::Display for DocumentError {
 impl std::error::Error for DocumentError {}
 
 /// The parser's error in plain words.
-pub(super) fn translate(error: &Error, source: &str, text: &str, remarks: &[(&str, &str)]) -> DocumentError {
+pub(super) fn translate(error: &Error, source: &str, remarks: &[(&str, &str)]) -> DocumentError {
     let place = error.location().filter(|place| *place != Location::UNKNOWN);
     let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
-    DocumentError::new(source, text, line, column, explain(error, remarks))
+    DocumentError::unquoted(source, line, column, explain(error, remarks))
+}
+
+/// Which key the parser's error says is missing.
+pub(super) fn missing_key(error: &Error) -> Option<&str> {
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => missing_key(error),
+        Error::SerdeMissingField { field, .. } => Some(field),
+        _ => None,
+    }
+}
+
+/// Whether the parser's error is that there is no such key.
+pub(super) fn is_of_an_unknown_key(error: &Error) -> bool {
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => is_of_an_unknown_key(error),
+        _ => matches!(error, Error::SerdeUnknownField { .. }),
+    }
 }
 
 fn explain(error: &Error, remarks: &[(&str, &str)]) -> String {

@@ -3,6 +3,9 @@
 /// Words at least this alike (Jaro-Winkler, 0 to 1) are offered as *did you mean*.
 const ALIKE: f64 = 0.78;
 
+/// Words that are listed at most: more would be a page.
+const MOST_LISTED: usize = 60;
+
 /// The valid word that looks most like this one, if one does.
 pub fn nearest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -20,6 +23,7 @@ pub fn one_of(word: &str, valid: &[&str]) -> String {
     let mut text = match valid {
         [] => "expected nothing here".to_owned(),
         [_] => format!("expected {list}"),
+        _ if valid.len() > MOST_LISTED => format!("it is none of {}", valid.len()),
         _ => format!("expected one of {list}"),
     };
     if let Some(meant) = nearest(word, valid.iter().copied()) {

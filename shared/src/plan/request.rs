@@ -6,7 +6,7 @@ use super::Reader;
 use super::expect::{Expect, Statuses};
 use super::json_path::JsonPath;
 use super::template::{Template, VARIABLES};
-use crate::document::{DocumentError, Mapping, Spanned, names_a_secret, one_of};
+use crate::document::{DocumentError, Location, Mapping, Spanned, names_a_secret, one_of};
 use crate::units::Span;
 
 /// Attempts a plan may ask for.
@@ -80,7 +80,7 @@ pub(super) struct WrittenRequest {
     body: Option<Spanned<Template>>,
     expect: Option<WrittenExpect>,
     #[serde(default)]
-    capture: Mapping<JsonPath>,
+    capture: Mapping<Spanned<String>>,
     attempts: Option<Spanned<u32>>,
 }
 
@@ -97,17 +97,14 @@ struct WrittenExpect {
 }
 
 /// Judges what the types alone cannot: one method, known variables, no secrets.
-pub(super) fn read(reader: &Reader<'_>, written: Vec<Spanned<WrittenRequest>>) -> Result<Vec<Request>, DocumentError> {
+pub(super) fn read(reader: &Reader<'_>, written: Vec<Spanned<WrittenRequest>>) -> Vec<Request> {
     let mut variables: Vec<String> = VARIABLES.map(str::to_owned).to_vec();
-    let mut requests = Vec::new();
-    for request in written {
-        requests.push(reader.request(request, &mut variables)?);
-    }
-    Ok(requests)
+    written.into_iter().filter_map(|request| reader.request(request, &mut variables)).collect()
 }
 
 impl Reader<'_> {
-    fn request(&self, written: Spanned<WrittenRequest>, variables: &mut Vec<String>) -> Result<Request, DocumentError> {
+    /// Every part is judged, so that all that is wrong with a request is told at once.
+    fn request(&self, written: Spanned<WrittenRequest>, variables: &mut Vec<String>) -> Option<Request> {
         let Spanned { value: request, referenced: place, .. } = written;
         let methods = [
             ("GET", request.get),
@@ -117,85 +114,98 @@ impl Reader<'_> {
             ("DELETE", request.delete),
             ("HEAD", request.head),
         ];
-        let mut given = methods.into_iter().filter_map(|(method, path)| Some((method, path?)));
-        let (Some((method, path)), None) = (given.next(), given.next()) else {
-            let message = "a request has exactly one of `get`, `post`, `put`, `patch`, `delete`, `head`";
-            return Err(self.wrong(place, message));
-        };
-        if !path.value.to_string().starts_with('/') {
-            return Err(self.wrong(path.referenced, "a path begins with `/`; the address is the listener's own"));
-        }
-        let path = self.template(path, variables)?;
-        let headers = self.headers(request.headers, variables)?;
+        let given: Vec<_> = methods.into_iter().filter_map(|(method, path)| Some((method, path?))).collect();
+        let target = self.judge.keep(self.target(given, place, variables));
+        let headers = self.headers(request.headers, variables);
         let body = match (request.json, request.body) {
-            (None, None) => None,
-            (Some(json), None) => Some(RequestBody::Json(self.json(json, variables)?)),
-            (None, Some(text)) => Some(RequestBody::Text(self.template(text, variables)?)),
-            (Some(_), Some(text)) => {
-                return Err(self.wrong(text.referenced, "a request has `json` or `body`, not both"));
-            }
+            (Some(_), Some(text)) => Err(self.wrong(text.referenced, "a request has `json` or `body`, not both")),
+            (Some(json), None) => self.json(json, variables).map(|json| Some(RequestBody::Json(json))),
+            (None, Some(text)) => self.template(text, variables).map(|text| Some(RequestBody::Text(text))),
+            (None, None) => Ok(None),
         };
-        let expect = match request.expect {
-            Some(expect) => self.expect(expect, variables)?,
-            None => Expect::success(),
-        };
-        let attempts = match request.attempts {
-            None => 1,
-            Some(attempts) if (1..=MOST_ATTEMPTS).contains(&attempts.value) => attempts.value,
-            Some(wrong) => return Err(self.wrong(wrong.referenced, format!("expected 1 to {MOST_ATTEMPTS} attempts"))),
-        };
-        let mut captures = Vec::new();
-        for (name, path) in request.capture.0 {
-            if !name.value.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
-                return Err(self.wrong(name.referenced, "a variable's name has letters, digits and `_`"));
-            }
-            if VARIABLES.contains(&name.value.as_str()) {
-                let message = format!("`{}` has a meaning already; choose another name", name.value);
-                return Err(self.wrong(name.referenced, message));
-            }
-            variables.push(name.value.clone());
-            captures.push((name.value, path));
-        }
+        let body = self.judge.keep(body);
+        let expect = request.expect.map_or_else(Expect::success, |expect| self.expect(expect, variables));
+        let attempts = self.part(request.attempts, |attempts| match attempts.value {
+            1..=MOST_ATTEMPTS => Ok(attempts.value),
+            _ => Err(self.wrong(attempts.referenced, format!("expected 1 to {MOST_ATTEMPTS} attempts"))),
+        });
+        let captures = self.captures(request.capture, variables);
+        let (method, path) = target?;
         let name = match request.name {
             Some(name) => format!("{name} ({method} {path})"),
             None => format!("{method} {path}"),
         };
-        Ok(Request { name, method, path, headers, body, expect, captures, attempts })
+        let attempts = attempts.unwrap_or(1);
+        Some(Request { name, method, path, headers, body: body?, expect, captures, attempts })
     }
 
-    fn expect(&self, written: WrittenExpect, variables: &[String]) -> Result<Expect, DocumentError> {
+    fn target(
+        &self,
+        given: Vec<(&'static str, Spanned<Template>)>,
+        request: Location,
+        variables: &[String],
+    ) -> Result<(&'static str, Template), DocumentError> {
+        let Ok([(method, path)]) = <[_; 1]>::try_from(given) else {
+            let message = "a request has exactly one of `get`, `post`, `put`, `patch`, `delete`, `head`";
+            return Err(self.lacking(request, message));
+        };
+        if !path.value.to_string().starts_with('/') {
+            return Err(self.wrong(path.referenced, "a path begins with `/`; the address is the listener's own"));
+        }
+        Ok((method, self.template(path, variables)?))
+    }
+
+    /// A variable is known from here on, however wrong the path to it is.
+    fn captures(&self, written: Mapping<Spanned<String>>, variables: &mut Vec<String>) -> Vec<(String, JsonPath)> {
+        let mut captures = Vec::new();
+        for (name, path) in written.0 {
+            if !name.value.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
+                self.judge.note(self.wrong(name.referenced, "a variable's name has letters, digits and `_`"));
+            }
+            if VARIABLES.contains(&name.value.as_str()) {
+                let message = format!("`{}` has a meaning already; choose another name", name.value);
+                self.judge.note(self.wrong(name.referenced, message));
+            } else {
+                variables.push(name.value.clone());
+            }
+            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(path.referenced, message));
+            captures.extend(self.judge.keep(path).map(|path| (name.value, path)));
+        }
+        captures
+    }
+
+    fn expect(&self, written: WrittenExpect, variables: &[String]) -> Expect {
         let mut json = Vec::new();
         for (path, value) in written.json.0 {
             let place = path.referenced;
-            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message))?;
-            self.json_variables(&value.value, value.referenced, variables)?;
-            json.push((path, value.value));
+            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
+            let path = self.judge.keep(path);
+            self.judge.keep(self.json_variables(&value.value, value.referenced, variables));
+            json.extend(path.map(|path| (path, value.value)));
         }
         let mut headers = Vec::new();
         for (name, value) in written.headers.0 {
-            headers.push((name.value.to_lowercase(), self.template(value, variables)?));
+            let value = self.judge.keep(self.template(value, variables));
+            headers.extend(value.map(|value| (name.value.to_lowercase(), value)));
         }
-        let body_contains = written.body_contains.map(|text| self.template(text, variables)).transpose()?;
+        let body_contains = self.part(written.body_contains, |text| self.template(text, variables));
         let status = written.status.unwrap_or(Statuses::Class(2));
-        Ok(Expect { status, headers, json, body_contains, within: written.within })
+        Expect { status, headers, json, body_contains, within: written.within }
     }
 
-    fn headers(
-        &self,
-        written: Mapping<Spanned<Template>>,
-        variables: &[String],
-    ) -> Result<Vec<(String, Template)>, DocumentError> {
+    fn headers(&self, written: Mapping<Spanned<Template>>, variables: &[String]) -> Vec<(String, Template)> {
         let mut headers = Vec::new();
         for (name, value) in written.0 {
             if name.value.eq_ignore_ascii_case("host") {
-                return Err(self.wrong(name.referenced, "the host is set by `test_traffic.host`"));
+                self.judge.note(self.wrong(name.referenced, "the host is set by `test_traffic.host`"));
             }
             if names_a_secret(&name.value) && value.value.variables().next().is_none() {
-                return Err(self.secret(&name));
+                self.judge.note(self.secret(&name));
             }
-            headers.push((name.value, self.template(value, variables)?));
+            let value = self.judge.keep(self.template(value, variables));
+            headers.extend(value.map(|value| (name.value, value)));
         }
-        Ok(headers)
+        headers
     }
 
     fn json(&self, json: Spanned<serde_json::Value>, variables: &[String]) -> Result<serde_json::Value, DocumentError> {
@@ -213,7 +223,7 @@ impl Reader<'_> {
     fn json_variables(
         &self,
         value: &serde_json::Value,
-        place: serde_saphyr::Location,
+        place: Location,
         variables: &[String],
     ) -> Result<(), DocumentError> {
         match value {
@@ -240,12 +250,7 @@ impl Reader<'_> {
         Ok(template.value)
     }
 
-    fn variables(
-        &self,
-        template: &Template,
-        place: serde_saphyr::Location,
-        variables: &[String],
-    ) -> Result<(), DocumentError> {
+    fn variables(&self, template: &Template, place: Location, variables: &[String]) -> Result<(), DocumentError> {
         match template.variables().find(|name| !variables.iter().any(|known| known == name)) {
             None => Ok(()),
             Some(unknown) => {

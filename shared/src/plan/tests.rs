@@ -96,6 +96,9 @@ fn keys_whose_time_has_not_come_are_refused() {
     plan.yaml:2:15: `task` is not supported by this version yet; remove it
        2 | migrations: { task: { container: app } }
          |               ^
+    plan.yaml:2:15: the key `sql` is missing here
+       2 | migrations: { task: { container: app } }
+         |               ^
     ");
 }
 
@@ -238,4 +241,118 @@ fn a_captured_secret_may_be_used() {
     let text = "version: 1\ntest_traffic:\n  requests:\n    - { post: /login, capture: { session: $.token } }\n    \
                 - { get: /me, headers: { Authorization: \"Bearer ${session}\" } }\n";
     Plan::parse(text, "plan.yaml").expect("the plan holds no secret");
+}
+
+/// A person corrects a document once, not once for every mistake in it.
+#[test]
+fn every_mistake_of_a_plan_is_told_at_once() {
+    let text = "\
+database: { secret: a, cluster: b, host: c }
+test_traffic:
+  host: https://orders.example.com/
+  green: { heder: x-version }
+  requests:
+    - { name: neither }
+    - { get: /a, expect: { status: 2000, json: { status: ready } }, attempts: 0 }
+    - post: orders
+      headers: { Host: b, Authorization: Bearer hunter2 }
+      capture: { order: id, service: $.id }
+    - { get: \"/orders/${order}/${ordr}\", expcet: {} }
+production: { bake: 180 }
+checks: { alarms-are-quite: advisory, rollback-is-armed: no }
+";
+    let all = Plan::parse(text, "plan.yaml").expect_err("the plan is wrong").to_string();
+    assert!(!all.contains("hunter2"), "{all}");
+    assert_snapshot!(all, @r#"
+    plan.yaml:1:1: the key `version` is missing here
+       1 | database: { secret: …
+         | ^
+    plan.yaml:1:11: a database has `cluster` or `host`, not both
+       1 | database: { secret: …
+         |           ^
+    plan.yaml:3:9: a host is a plain name such as `orders.example.com`
+       3 |   host: https://orders.example.com/
+         |         ^
+    plan.yaml:4:12: unknown key `heder`; expected one of `header`, `json`, `equals`, `get`; did you mean `header`?
+       4 |   green: { heder: x-version }
+         |            ^
+    plan.yaml:4:12: the key `equals` is missing here
+       4 |   green: { heder: x-version }
+         |            ^
+    plan.yaml:6:7: a request has exactly one of `get`, `post`, `put`, `patch`, `delete`, `head`
+       6 |     - { name: neither }
+         |       ^
+    plan.yaml:7:36: 2000 is no status; expected a status such as `200`, `2xx` or `[200, 204]`
+       7 |     - { get: /a, expect: { status: 2000, json: { status: ready } }, attempts: 0 }
+         |                                    ^
+    plan.yaml:7:50: `status` is no path into JSON; expected one such as `$.status` or `$.items[0].id`
+       7 |     - { get: /a, expect: { status: 2000, json: { status: ready } }, attempts: 0 }
+         |                                                  ^
+    plan.yaml:7:79: expected 1 to 20 attempts
+       7 |     - { get: /a, expect: { status: 2000, json: { status: ready } }, attempts: 0 }
+         |                                                                               ^
+    plan.yaml:8:13: a path begins with `/`; the address is the listener's own
+       8 |     - post: orders
+         |             ^
+    plan.yaml:9:18: the host is set by `test_traffic.host`
+       9 |       headers: { Host: b, Authorization: …
+         |                  ^
+    plan.yaml:9:27: `Authorization` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+       9 |       headers: { Host: b, Authorization: …
+         |                           ^
+    plan.yaml:10:25: `id` is no path into JSON; expected one such as `$.status` or `$.items[0].id`
+      10 |       capture: { order: id, service: $.id }
+         |                         ^
+    plan.yaml:10:29: `service` has a meaning already; choose another name
+      10 |       capture: { order: id, service: $.id }
+         |                             ^
+    plan.yaml:11:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`, `order`; did you mean `order`?
+      11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
+         |              ^
+    plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `body`, `expect`, `capture`, `attempts`; did you mean `expect`?
+      11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
+         |                                          ^
+    plan.yaml:12:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
+      12 | production: { bake: 180 }
+         |                     ^
+    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-answers`, `requests-pass`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`; did you mean `alarms-are-quiet`?
+      13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
+         |           ^
+    plan.yaml:13:58: unknown word `no`; expected one of `blocking`, `advisory`
+      13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
+         |                                                          ^
+    "#);
+}
+
+/// What is lacking may be the very entry that is wrong, and is not told as well; what else is lacking is.
+#[test]
+fn what_follows_from_another_mistake_of_a_plan_is_not_told() {
+    let count = |text: &str| Plan::parse(text, "plan.yaml").expect_err("the plan is wrong").iter().count();
+    assert_eq!(count("version: 1\ntest_traffic: { green: { json: version, equals: \"1\" } }\n"), 1);
+    assert_eq!(count("version: 1\ntest_traffic: { requests: [{ get: \"/${a b}\" }] }\n"), 1);
+    assert_eq!(count("vresion: 1\n"), 1);
+    assert_eq!(count("vresion: 1\nversion: 1\n"), 1);
+    assert_eq!(count("checkss: {}\n"), 2);
+}
+
+/// Whoever reads the first message only reads what is first in the document.
+#[test]
+fn mistakes_of_all_kinds_are_in_the_order_of_the_document() {
+    let text = "checks: { unheard-of: advisory }\nversion: 2\nwrong: 1\ndatabase: {}\n";
+    let mistakes = Plan::parse(text, "plan.yaml").expect_err("the plan is wrong");
+    let lines: Vec<u64> = mistakes.iter().map(super::document::DocumentError::line).collect();
+    assert_eq!(lines, [1, 2, 3, 4]);
+    assert_eq!(mistakes.first().line(), 1);
+    assert!(mistakes.briefly().ends_with("\nand 3 more"), "{}", mistakes.briefly());
+}
+
+/// A plan that was generated, and by mistake.
+#[test]
+fn a_plan_of_a_megabyte_is_refused_with_one_message() {
+    let text = format!("version: 1\ntest_traffic:\n  requests:\n{}", "    - { gett: /a }\n".repeat(60_000));
+    assert_snapshot!(Plan::parse(&text, "plan.yaml").expect_err("it is too large").to_string(), @"
+    plan.yaml:1:1: the document has 1140037 bytes; at most 262144 are read
+       1 | version: 1
+         | ^
+    ");
 }
