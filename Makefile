@@ -4,7 +4,7 @@ SCENARIO ?=
 ALL ?=
 PROFILE ?= release
 
-.PHONY: help rehearse serve test check fmt clippy doc licences bench clean
+.PHONY: help rehearse serve test check fmt clippy doc licences infra bench clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +18,7 @@ serve: ## Keeps the rehearsal's world running for any AWS client [SCENARIO=linea
 test: ## Runs every test
 	@scripts/test
 
-check: fmt clippy doc licences ## Formatter, lints, documentation, licences
+check: fmt clippy doc licences infra ## Formatter, lints, documentation, licences, templates
 
 fmt:
 	@cargo fmt --all --check
@@ -32,9 +32,12 @@ doc:
 licences:
 	@scripts/licences
 
+infra: ## Lints the templates, the environment's stacks and the workflows
+	@scripts/infra
+
 bench: ## Measures the hooks beside a bare runtime and Python [PROFILE=dev]
 	@PROFILE=$(PROFILE) scripts/bench
 
 clean: ## Removes everything that the other targets made
 	cargo clean
-	rm -rf .venv .aws-sam artifacts
+	rm -rf .venv .venv-infra .aws-sam artifacts
