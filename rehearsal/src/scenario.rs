@@ -26,7 +26,7 @@ pub use deployment::{
 };
 pub use expectation::Expectation;
 pub use service::{ServiceSpec, Version};
-pub use trouble::{FaultKindSpec, FaultSpec, HookSpec};
+pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.
 #[derive(Debug, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Scenario {
     /// CloudWatch alarms of the deployment group; the usual two when the key is missing, none for `[]`.
     #[serde(default)]
     pub alarms: Option<Vec<AlarmSpec>>,
+    /// The parameter with which a person lets a deployment go on although alarms fire; none when missing.
+    #[serde(default)]
+    pub proceed: Option<ProceedSpec>,
     /// Functions in place of greenlight's own, or settings for them, by lifecycle event.
     #[serde(default)]
     pub hooks: BTreeMap<LifecycleEventName, HookSpec>,

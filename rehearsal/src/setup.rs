@@ -22,7 +22,7 @@ use crate::world::functions::Function;
 use crate::world::load_balancer::{Action, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup};
 use crate::world::metrics::MetricId;
 use crate::world::services::{Colour, Container, Service, TaskDefinition, TaskSet, TaskSetStatus};
-use crate::world::stores::{Database, Object, Secret};
+use crate::world::stores::{Database, Image, Object, Parameter, Secret};
 use crate::world::{ACCOUNT, REGION, State, World};
 
 /// Name of the container that the load balancer talks to.
@@ -35,6 +35,8 @@ const HOOK_TIMEOUT: Duration = Duration::from_secs(90);
 const HOOK_MEMORY: u32 = 128;
 /// The phase of requests that are sent before the first deployment.
 pub const BEFORE: &str = "before";
+/// Prefix of the log streams of its tasks.
+const LOG_PREFIX: &str = "ecs";
 /// Bucket for AppSpec files that are kept in S3.
 pub const BUCKET: &str = "greenlight-rehearsal";
 
@@ -83,8 +85,10 @@ pub struct Prepared {
 /// Fills the world. Nothing runs yet.
 pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroundings) -> Prepared {
     let now = world.now();
+    let told_now = world.clock.to_client(now);
+    world.logs.create_group(&log_group(&loaded.scenario.service.name));
     world.update(|state| {
-        let furnisher = Furnisher { loaded, plan, here, now, service: &loaded.scenario.service };
+        let furnisher = Furnisher { loaded, plan, here, now, told_now, service: &loaded.scenario.service };
         furnisher.furnish(state)
     })
 }
@@ -100,6 +104,8 @@ struct Furnisher<'a> {
     plan: &'a ServedPlan,
     here: &'a Surroundings,
     now: Timestamp,
+    /// What a client's clock says now.
+    told_now: Timestamp,
     service: &'a ServiceSpec,
 }
 
@@ -131,6 +137,7 @@ impl Furnisher<'_> {
         state.target_groups.extend(groups);
         state.functions = Stage::ALL.into_iter().map(|stage| self.function(stage)).collect();
         state.faults = self.faults();
+        self.push_images(state);
         self.fill_stores(state);
         self.codedeploy(state, group_names, production_listener.clone(), test_listener);
         let prepared = Prepared {
@@ -193,6 +200,7 @@ impl Furnisher<'_> {
                 command,
                 environment,
                 labels,
+                log: Some((log_group(&self.service.name), LOG_PREFIX.to_owned())),
             }],
         }
     }
@@ -266,7 +274,24 @@ impl Furnisher<'_> {
             .collect()
     }
 
+    fn push_images(&self, state: &mut State) {
+        let versions = [(1, &self.loaded.scenario.blue), (2, &self.loaded.scenario.green)];
+        let images = versions.into_iter().filter(|(_, version)| version.image.pushed).map(|(revision, version)| {
+            let findings =
+                version.image.findings.as_ref().map(|findings| {
+                    findings.iter().map(|(severity, count)| (severity.ecr().to_owned(), *count)).collect()
+                });
+            (revision.to_string(), Image { pushed_at: self.now, findings })
+        });
+        state.stores.repositories.insert(self.service.name.clone(), images.collect());
+    }
+
     fn fill_stores(&self, state: &mut State) {
+        if let Some(proceed) = &self.loaded.scenario.proceed {
+            let value = proceed.parameter(self.told_now);
+            let name = format!("/greenlight/{0}/{0}/proceed", self.service.name);
+            state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
+        }
         let Some(login) = &self.here.database else { return };
         let name = &self.service.name;
         let secret = serde_json::json!({
@@ -492,6 +517,11 @@ fn listener(balancer: &LoadBalancer, role: ListenerRole, target_group: &str) -> 
         role,
         rules: vec![rule],
     }
+}
+
+/// The log group of a service, as the ECS console names it.
+fn log_group(service: &str) -> String {
+    format!("/ecs/{service}")
 }
 
 fn hex(digits: usize) -> String {

@@ -16,6 +16,7 @@ pub mod faults;
 pub mod functions;
 pub mod journal;
 pub mod load_balancer;
+pub mod logs;
 pub mod metrics;
 pub mod services;
 pub mod stores;
@@ -26,6 +27,7 @@ use faults::Fault;
 use functions::{Function, Invocation};
 use journal::Journal;
 use load_balancer::{Listener, LoadBalancer, TargetGroup};
+use logs::Logs;
 use metrics::Metrics;
 use services::{Service, Task, TaskDefinition};
 use stores::Stores;
@@ -43,6 +45,8 @@ pub struct World {
     pub clock: Clock,
     /// Counted at every request; apart from the state, so that traffic does not wake everybody.
     pub metrics: Metrics,
+    /// What containers wrote.
+    pub logs: Logs,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -83,7 +87,13 @@ pub struct State {
 impl World {
     /// An empty world.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, metrics: Metrics::default(), state: Mutex::new(State::default()), changed: watch::Sender::new(0) }
+        Self {
+            clock,
+            metrics: Metrics::default(),
+            logs: Logs::default(),
+            state: Mutex::new(State::default()),
+            changed: watch::Sender::new(0),
+        }
     }
 
     /// The world's time.

@@ -104,6 +104,7 @@ macro_rules! scenarios {
 
 scenarios! {
     an_alarm_that_fires_already_stops_the_deployment_before_green_exists = "alarm-fires-already",
+    the_fix_of_an_outage_goes_on_although_its_alarm_fires = "alarm-fires-and-the-fix-goes-on",
     all_of_production_moves_at_once = "all-at-once",
     the_app_spec_is_found_in_s3 = "app-spec-in-s3",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
@@ -112,7 +113,10 @@ scenarios! {
     a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
     green_that_ends_at_once_never_gets_users = "green-crashes",
     green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
+    green_that_stops_again_and_again_is_quoted = "green-stops-again",
     an_answer_that_is_refused_is_printed_as_a_command = "hook-without-permission",
+    an_image_with_findings_above_the_limit_is_not_started = "image-has-findings",
+    an_image_that_was_never_pushed_is_not_waited_for = "image-is-missing",
     a_linear_shift_takes_ten_steps = "linear",
     a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
     without_automatic_rollback_a_person_must_act = "no-auto-rollback",

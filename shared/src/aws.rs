@@ -8,12 +8,15 @@ mod answer;
 mod codedeploy;
 mod connection;
 mod discovery;
+mod ecr;
 mod ecs;
 mod failure;
 mod listeners;
 mod load_balancing;
+mod logs;
 mod objects;
 mod parameters;
+mod rds;
 mod recent;
 mod revisions;
 mod secrets;
@@ -21,6 +24,7 @@ mod secrets;
 use std::sync::OnceLock;
 
 use aws_types::SdkConfig;
+use aws_types::region::Region;
 
 pub use self::connection::ConnectionError;
 use self::recent::Recent;
@@ -35,8 +39,11 @@ pub struct Aws {
     config: SdkConfig,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     codedeploy: OnceLock<aws_sdk_codedeploy::Client>,
+    ecr: OnceLock<aws_sdk_ecr::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
     load_balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
+    rds: OnceLock<aws_sdk_rds::Client>,
     secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
     services: Recent<(Service, Vec<Candidate>)>,
@@ -54,8 +61,11 @@ impl Aws {
             config: connection::config(settings)?,
             cloudwatch: OnceLock::new(),
             codedeploy: OnceLock::new(),
+            ecr: OnceLock::new(),
             ecs: OnceLock::new(),
             load_balancing: OnceLock::new(),
+            logs: OnceLock::new(),
+            rds: OnceLock::new(),
             secrets_manager: OnceLock::new(),
             ssm: OnceLock::new(),
             services: Recent::default(),
@@ -86,6 +96,14 @@ impl Aws {
         self.codedeploy.get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
     }
 
+    /// The client of this Region.
+    fn ecr(&self, region: &str) -> aws_sdk_ecr::Client {
+        match self.abroad(Some(region)) {
+            Some(config) => aws_sdk_ecr::Client::new(&config),
+            None => self.ecr.get_or_init(|| aws_sdk_ecr::Client::new(&self.config)).clone(),
+        }
+    }
+
     fn ecs(&self) -> &aws_sdk_ecs::Client {
         self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
@@ -94,11 +112,37 @@ impl Aws {
         self.load_balancing.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
-    fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
-        self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config))
+    /// The client of this Region, the function's own when `None`.
+    fn logs(&self, region: Option<&str>) -> aws_sdk_cloudwatchlogs::Client {
+        match self.abroad(region) {
+            Some(config) => aws_sdk_cloudwatchlogs::Client::new(&config),
+            None => self.logs.get_or_init(|| aws_sdk_cloudwatchlogs::Client::new(&self.config)).clone(),
+        }
     }
 
-    fn ssm(&self) -> &aws_sdk_ssm::Client {
-        self.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.config))
+    fn rds(&self) -> &aws_sdk_rds::Client {
+        self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
+    }
+
+    /// The client of this Region, the function's own when `None`.
+    fn secrets_manager(&self, region: Option<&str>) -> aws_sdk_secretsmanager::Client {
+        match self.abroad(region) {
+            Some(config) => aws_sdk_secretsmanager::Client::new(&config),
+            None => self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config)).clone(),
+        }
+    }
+
+    /// The client of this Region, the function's own when `None`.
+    fn ssm(&self, region: Option<&str>) -> aws_sdk_ssm::Client {
+        match self.abroad(region) {
+            Some(config) => aws_sdk_ssm::Client::new(&config),
+            None => self.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.config)).clone(),
+        }
+    }
+
+    /// The configuration for another Region than the function's own.
+    fn abroad(&self, region: Option<&str>) -> Option<SdkConfig> {
+        let region = region.filter(|region| self.config.region().map(Region::as_ref) != Some(*region))?;
+        Some(self.config.to_builder().region(Region::new(region.to_owned())).build())
     }
 }

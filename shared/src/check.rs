@@ -34,6 +34,8 @@ pub struct CheckContext {
     pub stage: Stage,
     /// What is deployed.
     pub deployment: Arc<Deployment>,
+    /// When the invocation began, by the function's clock.
+    pub now: jiff::Timestamp,
     /// When the whole invocation must have answered.
     pub deadline: Deadline,
     /// The ways to ask the outside world.

@@ -10,7 +10,10 @@ mod green_answers;
 mod green_runs_target_revision;
 mod green_targets_are_healthy;
 mod green_tasks_are_steady;
+mod images_exist;
+mod last_words;
 mod listeners_are_wired;
+mod proceed;
 mod production_serves_green;
 mod proof;
 mod requests_pass;
@@ -32,6 +35,7 @@ pub use self::green_answers::GreenAnswers;
 pub use self::green_runs_target_revision::GreenRunsTargetRevision;
 pub use self::green_targets_are_healthy::GreenTargetsAreHealthy;
 pub use self::green_tasks_are_steady::GreenTasksAreSteady;
+pub use self::images_exist::ImagesExist;
 pub use self::listeners_are_wired::ListenersAreWired;
 pub use self::production_serves_green::ProductionServesGreen;
 pub use self::requests_pass::RequestsPass;
@@ -40,9 +44,10 @@ pub use self::task_definition_is_active::TaskDefinitionIsActive;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 14] = [
+pub const IDS: [&str; 15] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
+    "images-exist",
     "listeners-are-wired",
     "blue-is-healthy",
     "alarms-are-quiet",
@@ -81,6 +86,7 @@ mod tests {
         vec![
             Box::new(TaskDefinitionIsActive),
             Box::new(ContainerMatchesLoadBalancer),
+            Box::new(ImagesExist::from_plan(&plan)),
             Box::new(ListenersAreWired),
             Box::new(BlueIsHealthy),
             Box::new(AlarmsAreQuiet),

@@ -14,13 +14,14 @@ use crate::check::{CannotTell, CheckContext};
 use crate::deadline::Deadline;
 use crate::deployment::{Deployment, Listener, TaskSet};
 use crate::ports::{
-    AlarmState, Alarms, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Secret, Secrets, TargetHealth, Targets,
-    Task, TaskDefinition, Tasks,
+    AlarmState, Alarms, Database, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Scan, SecretDescription,
+    TargetHealth, Targets, Task, TaskDefinition, Tasks,
 };
 use crate::stage::Stage;
 
 mod engine;
 mod samples;
+mod stores;
 
 pub use self::engine::{EngineState, FakeEngine, Fault};
 pub use self::samples::{
@@ -51,6 +52,18 @@ pub struct State {
     pub alarms: Vec<AlarmState>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, String>,
+    /// What is told of a secret without its value, by name or ARN.
+    pub descriptions: BTreeMap<String, SecretDescription>,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Lines by log stream.
+    pub logs: BTreeMap<String, Vec<String>>,
+    /// Images that ECR knows, by repository and reference, `orders:42`; what a scan of them found.
+    pub images: BTreeMap<String, Scan>,
+    /// Databases that RDS knows.
+    pub databases: Vec<Database>,
+    /// Deregistration delay by ARN of the target group, in seconds; 300 where none is said, as at AWS.
+    pub deregistration_delays: BTreeMap<String, u32>,
     /// Replies by the end of the URL, in the order they are given; the last one is given again and again.
     pub replies: BTreeMap<String, VecDeque<Result<ProbeResponse, ProbeError>>>,
     /// Requests that were sent, in order.
@@ -69,6 +82,8 @@ impl Fakes {
             let mut state = fakes.state();
             state.task_definitions =
                 vec![task_definition(BLUE_TASK_DEFINITION), task_definition(GREEN_TASK_DEFINITION)];
+            state.images =
+                ["orders:41", "orders:42"].map(|image| (image.to_owned(), Scan::Complete(BTreeMap::new()))).into();
             for (task_set, first) in [(deployment.blue, 10), (deployment.green, 20)] {
                 let task_set = task_set.expect("the sample deployment has both sides");
                 let tasks = vec![task(&task_set, first), task(&task_set, first + 1)];
@@ -101,7 +116,11 @@ impl Fakes {
             targets: world.clone(),
             alarms: world.clone(),
             probe: world.clone(),
-            secrets: world,
+            secrets: world.clone(),
+            parameters: world.clone(),
+            logs: world.clone(),
+            images: world.clone(),
+            databases: world,
         }
     }
 
@@ -115,6 +134,7 @@ impl Fakes {
         CheckContext {
             stage,
             deployment: Arc::new(deployment),
+            now: "2026-11-21T12:30:00Z".parse().expect("a time"),
             deadline: Deadline::after(Duration::from_secs(600)),
             ports: self.ports(),
         }
@@ -158,6 +178,11 @@ impl Targets for Fakes {
         Ok(state.targets.get(target_group_arn).cloned().unwrap_or_default())
     }
 
+    async fn deregistration_delay(&self, target_group_arn: &str) -> Result<u32, CannotTell> {
+        let state = self.reach(&format!("attributes of {target_group_arn}"))?;
+        Ok(state.deregistration_delays.get(target_group_arn).copied().unwrap_or(300))
+    }
+
     async fn listener(&self, listener_arn: &str) -> Result<Listener, CannotTell> {
         let asked = format!("listener {listener_arn}");
         let state = self.reach(&asked)?;
@@ -190,20 +215,5 @@ impl Probe for Fakes {
         });
         state.requests.push(request);
         reply.unwrap_or_else(|| Err(ProbeError { reason: "connection refused".to_owned(), refused: true }))
-    }
-}
-
-#[async_trait]
-impl Secrets for Fakes {
-    async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
-        let asked = format!("secret {secret}");
-        let state = self.reach(&asked)?;
-        let found = state.secrets.get(secret).map(Secret::new);
-        found.ok_or_else(|| CannotTell {
-            asked,
-            remedy: "Create it, or correct its name in the plan.".to_owned(),
-            transient: false,
-            source: Some("there is no such secret".into()),
-        })
     }
 }

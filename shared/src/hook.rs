@@ -22,8 +22,8 @@ use crate::discovery::{Deployments, DiscoveryError, Record};
 use crate::event::{Event, EventError};
 use crate::log;
 use crate::plan::Plan;
-use crate::plan_source::{Found, Parameters, PlanLookupError, look_up};
-use crate::ports::{Caller, Ports};
+use crate::plan_source::{Found, PlanLookupError, look_up};
+use crate::ports::{Caller, Parameters, Ports};
 use crate::redaction::{Guarded, Redactions};
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
@@ -228,7 +228,7 @@ impl Hook {
         let caller = Caller { hook: self.stage.hook_name(), deployment: id.clone() };
         let mut ports = (self.outside.ports)(caller);
         ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
-        let context = CheckContext { stage: self.stage, deployment, deadline, ports };
+        let context = CheckContext { stage: self.stage, deployment, now: jiff::Timestamp::now(), deadline, ports };
         let started = Instant::now();
         match self.question(&context).await {
             Ok((source, asked)) => {

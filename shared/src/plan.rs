@@ -1,5 +1,6 @@
 //! The team's questions: a YAML document, all of it optional. Without one every hook asks its default questions.
 
+mod before_install;
 mod expect;
 mod json_path;
 mod request;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_saphyr::Location;
 
+pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
 pub use self::expect::{Expect, Statuses};
 pub use self::json_path::JsonPath;
 pub use self::request::{Request, RequestBody};
@@ -26,6 +28,8 @@ const VERSION: u32 = 1;
 pub struct Plan {
     /// The database that migrations change.
     pub database: Option<Database>,
+    /// What is asked before anything is started.
+    pub before_install: BeforeInstall,
     /// What is asked while only the test listener leads to green.
     pub test_traffic: TestTraffic,
     /// The schema changes of this version.
@@ -113,9 +117,7 @@ pub enum Severity {
 }
 
 /// Keys that are refused with a remark of their own.
-const REMARKS: [(&str, &str); 9] = [
-    ("before_install", NOT_YET),
-    ("images", NOT_YET),
+const REMARKS: [(&str, &str); 7] = [
     ("load", NOT_YET),
     ("compare_with_blue", NOT_YET),
     ("errors", NOT_YET),
@@ -132,6 +134,7 @@ impl Plan {
     pub fn defaults() -> Self {
         Self {
             database: None,
+            before_install: BeforeInstall::default(),
             test_traffic: TestTraffic::default(),
             migrations: None,
             production: Production::default(),
@@ -158,6 +161,8 @@ impl Plan {
 struct Written {
     version: Option<Spanned<u32>>,
     database: Option<Spanned<Database>>,
+    #[serde(default)]
+    before_install: BeforeInstall,
     test_traffic: Option<WrittenTestTraffic>,
     migrations: Option<Spanned<Migrations>>,
     production: Option<WrittenProduction>,
@@ -201,6 +206,7 @@ impl Reader<'_> {
         self.version(written.version, place);
         Plan {
             database: self.part(written.database, |it| self.database(it)),
+            before_install: written.before_install,
             test_traffic: written.test_traffic.map(|it| self.test_traffic(it)).unwrap_or_default(),
             migrations: self.part(written.migrations, |it| self.migrations(it)),
             production: written.production.map(|it| self.production(it)).unwrap_or_default(),

@@ -1,13 +1,11 @@
 //! Where the plan comes from. The first that is found wins: the Docker label of the version that is being deployed, a
 //! parameter, the function's environment, the defaults. The report names which one it was.
 
-use async_trait::async_trait;
-
 use crate::check::CannotTell;
 use crate::deployment::{Deployment, family_and_revision};
 use crate::document::Mistakes;
 use crate::plan::Plan;
-use crate::ports::{TaskDefinition, Tasks};
+use crate::ports::{Parameters, TaskDefinition, Tasks};
 use crate::report::words::one_line;
 
 /// The Docker label of a container: questions that ship with the version they ask about.
@@ -15,13 +13,6 @@ pub const LABEL: &str = "greenlight.plan";
 
 /// The function's variable: the plan of every service that has none of its own.
 pub const VARIABLE: &str = "GREENLIGHT_PLAN";
-
-/// Systems Manager parameters.
-#[async_trait]
-pub trait Parameters: Send + Sync {
-    /// The value of this parameter, or `None` if there is none.
-    async fn parameter(&self, name: &str) -> Result<Option<String>, CannotTell>;
-}
 
 /// A plan, and where it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,8 +97,10 @@ fn version(definition: &TaskDefinition) -> String {
         .map_or_else(|| definition.arn.clone(), |(family, revision)| format!("{family}:{revision}"))
 }
 
+/// The parameter in which a deployment group's plan is kept.
+///
 /// `None` where the names have characters that no parameter's name can have: then there is none.
-fn parameter_name(application: &str, group: &str) -> Option<String> {
+pub(crate) fn parameter_name(application: &str, group: &str) -> Option<String> {
     let fits = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
@@ -118,6 +111,7 @@ fn parameter_name(application: &str, group: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use async_trait::async_trait;
     use insta::assert_snapshot;
 
     use super::*;
@@ -130,6 +124,10 @@ mod tests {
     impl Parameters for Given {
         async fn parameter(&self, name: &str) -> Result<Option<String>, CannotTell> {
             Ok(self.0.get(name).map(|text| (*text).to_owned()))
+        }
+
+        async fn existing(&self, _: Option<&str>, names: &[String]) -> Result<Vec<String>, CannotTell> {
+            Ok(names.iter().filter(|name| self.0.contains_key(name.as_str())).cloned().collect())
         }
     }
 
@@ -163,11 +161,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_plan_is_not_passed_over_for_the_next_one() {
-        assert_snapshot!(found(&[("app", "version: 1\nwrong: 2")], Some(PLAN), None).await, @r#"
-        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `test_traffic`, `migrations`, `production`, `checks`
+        assert_snapshot!(found(&[("app", "version: 1\nwrong: 2")], Some(PLAN), None).await, @"
+        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `test_traffic`, `migrations`, `production`, `checks`
            2 | wrong: 2
              | ^
-        "#);
+        ");
     }
 
     #[tokio::test]

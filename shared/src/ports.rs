@@ -11,6 +11,16 @@ use async_trait::async_trait;
 use crate::check::CannotTell;
 use crate::deployment::{DeploymentId, TaskSet};
 
+mod databases;
+mod images;
+mod logs;
+mod stores;
+
+pub use self::databases::{Database, Databases};
+pub use self::images::{EcrImage, ImageReference, Images, Presence, Scan};
+pub use self::logs::{ContainerLog, LogStream, Logs};
+pub use self::stores::{Parameters, Secret, SecretDescription, Secrets};
+
 /// Every port, cheap to clone.
 #[derive(Clone)]
 pub struct Ports {
@@ -24,6 +34,14 @@ pub struct Ports {
     pub probe: Arc<dyn Probe>,
     /// Secrets Manager.
     pub secrets: Arc<dyn Secrets>,
+    /// Systems Manager parameters.
+    pub parameters: Arc<dyn Parameters>,
+    /// What containers wrote.
+    pub logs: Arc<dyn Logs>,
+    /// ECR.
+    pub images: Arc<dyn Images>,
+    /// RDS.
+    pub databases: Arc<dyn Databases>,
 }
 
 /// What ECS knows of task definitions and tasks.
@@ -61,6 +79,14 @@ pub struct Container {
     pub ports: Vec<u16>,
     /// Docker labels. Written by the team that owns the service: untrusted.
     pub labels: BTreeMap<String, String>,
+    /// Where it writes, when that is CloudWatch Logs.
+    pub log: Option<ContainerLog>,
+    /// Variables whose values come from Secrets Manager or Systems Manager: name and `valueFrom`.
+    pub secrets: Vec<(String, String)>,
+    /// Name or ARN of the secret with the login to the image's registry.
+    pub registry_login: Option<String>,
+    /// Seconds from SIGTERM to SIGKILL, where the task definition says.
+    pub stop_timeout_seconds: Option<u32>,
 }
 
 /// A task.
@@ -78,6 +104,8 @@ pub struct Task {
     pub stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub stopped_reason: Option<String>,
+    /// When it stopped.
+    pub stopped_at: Option<jiff::Timestamp>,
     /// Exit codes by container.
     pub exit_codes: Vec<(String, i32)>,
     /// The addresses that a target group would know it by.
@@ -89,6 +117,9 @@ pub struct Task {
 pub trait Targets: Send + Sync {
     /// Every target registered in this target group. An empty list is a real answer: nothing is registered.
     async fn health(&self, target_group_arn: &str) -> Result<Vec<TargetHealth>, CannotTell>;
+
+    /// Seconds that a deregistered target of this group may finish its requests.
+    async fn deregistration_delay(&self, target_group_arn: &str) -> Result<u32, CannotTell>;
 
     /// The listener as it is now: where its rules point.
     async fn listener(&self, listener_arn: &str) -> Result<crate::deployment::Listener, CannotTell>;
@@ -194,35 +225,6 @@ pub struct ProbeError {
     pub reason: String,
     /// Whether nothing was listening at all, as opposed to a connection that broke or took too long.
     pub refused: bool,
-}
-
-/// Secrets Manager.
-#[async_trait]
-pub trait Secrets: Send + Sync {
-    /// The current value of this secret (name or ARN).
-    async fn value(&self, secret: &str) -> Result<Secret, CannotTell>;
-}
-
-/// A secret. `Debug` and `Display` do not show it.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one call that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Secret(…)")
-    }
 }
 
 /// A deployment's id and what it belongs to, for [`ProbeRequest`]s' user agent.

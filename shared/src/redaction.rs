@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::check::CannotTell;
-use crate::ports::{Secret, Secrets};
+use crate::ports::{Secret, SecretDescription, Secrets};
 
 /// Stands where a secret stood.
 const HIDDEN: &str = "[secret]";
@@ -104,6 +104,10 @@ impl Secrets for Guarded {
         let value = self.inner.value(secret).await?;
         self.redactions.learn(&value);
         Ok(value)
+    }
+
+    async fn description(&self, secret: &str) -> Result<Option<SecretDescription>, CannotTell> {
+        self.inner.description(secret).await
     }
 }
 

@@ -63,6 +63,10 @@ fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redaction
             targets: aws.clone(),
             alarms: aws.clone(),
             secrets: aws.clone(),
+            parameters: aws.clone(),
+            logs: aws.clone(),
+            images: aws.clone(),
+            databases: aws.clone(),
             probe: Arc::new(http.probe(&caller)),
         }),
     };

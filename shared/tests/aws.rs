@@ -12,8 +12,8 @@ use greenlight::aws::Aws;
 use greenlight::deployment::{Action, Deployment, DeploymentId, HookExecutionId};
 use greenlight::discovery::{Deployments, DiscoveryError};
 use greenlight::event::Event;
-use greenlight::plan_source::Parameters;
-use greenlight::ports::{Alarms, Secret, Targets, Tasks};
+
+use greenlight::ports::{Alarms, Parameters, Secret, Targets, Tasks};
 use greenlight::report::Verdict;
 use greenlight::report::words::chain;
 use greenlight::settings::{Credentials, Settings};

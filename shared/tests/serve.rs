@@ -9,8 +9,8 @@ use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
 use greenlight::hook::{Hook, HookError, Outside};
-use greenlight::plan_source::Parameters;
-use greenlight::ports::{AlarmState, Alarms, Ports};
+
+use greenlight::ports::{AlarmState, Alarms, Parameters, Ports};
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
 use greenlight::{Checks, Plan, PlanError, Stage};
@@ -296,6 +296,10 @@ impl Parameters for AfterTheCheck {
         ASKED.notified().await;
         Ok(Some(self.0.to_owned()))
     }
+
+    async fn existing(&self, _: Option<&str>, _: &[String]) -> Result<Vec<String>, CannotTell> {
+        Ok(Vec::new())
+    }
 }
 
 struct Tells;
@@ -385,6 +389,10 @@ impl Parameters for Once {
     async fn parameter(&self, _: &str) -> Result<Option<String>, CannotTell> {
         self.0.notified().await;
         Ok(None)
+    }
+
+    async fn existing(&self, _: Option<&str>, _: &[String]) -> Result<Vec<String>, CannotTell> {
+        Ok(Vec::new())
     }
 }
 

@@ -105,7 +105,8 @@ pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &De
     let alarm = async {
         loop {
             course.world.clock.sleep(LOOKS_AT_ALARMS_EVERY).await;
-            let firing = course.world.read(|state| firing(state, group));
+            let since = (!course.switches.stops_for_alarms_that_fired_before).then_some(deployment.created_at);
+            let firing = course.world.read(|state| firing(state, group, since));
             if !firing.is_empty() {
                 return Ending::Alarms(firing);
             }
@@ -117,11 +118,15 @@ pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &De
     }
 }
 
-fn firing(state: &State, group: &DeploymentGroup) -> Vec<String> {
+/// The alarms that fire; only those that began to after `since`, where one is given.
+fn firing(state: &State, group: &DeploymentGroup, since: Option<Timestamp>) -> Vec<String> {
     if !group.alarms_enabled {
         return Vec::new();
     }
-    let fires = |name: &&String| state.alarm(name).is_some_and(|alarm| alarm.state == AlarmState::Alarm);
+    let fires = |name: &&String| {
+        let alarm = state.alarm(name).filter(|alarm| alarm.state == AlarmState::Alarm);
+        alarm.is_some_and(|alarm| since.is_none_or(|since| alarm.since > since))
+    };
     group.alarms.iter().filter(fires).cloned().collect()
 }
 

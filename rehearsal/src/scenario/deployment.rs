@@ -235,6 +235,9 @@ pub struct SwitchesSpec {
     /// How long Install waits.
     #[serde(default)]
     pub install_timeout: Option<Span>,
+    /// Whether CodeDeploy stops for an alarm that fired before the deployment began.
+    #[serde(default)]
+    pub stops_for_alarms_that_fired_before: Option<bool>,
 }
 
 impl SwitchesSpec {
@@ -246,6 +249,9 @@ impl SwitchesSpec {
             green_in_use_at_install: self.green_in_use_at_install.unwrap_or(usual.green_in_use_at_install),
             install_waits_for_health: self.install_waits_for_health.unwrap_or(usual.install_waits_for_health),
             install_timeout: self.install_timeout.map_or(usual.install_timeout, Span::duration),
+            stops_for_alarms_that_fired_before: self
+                .stops_for_alarms_that_fired_before
+                .unwrap_or(usual.stops_for_alarms_that_fired_before),
             hook_timeout: usual.hook_timeout,
         }
     }

@@ -94,9 +94,62 @@ pub struct Version {
     /// A shell command that starts one task; the service's when missing.
     #[serde(default, deserialize_with = "rules::command")]
     pub command: Option<String>,
+    /// Its image in ECR.
+    #[serde(default)]
+    pub image: ImageSpec,
     /// Environment of the task. `VERSION` is 1 for blue and 2 for green unless it says otherwise.
     #[serde(default, deserialize_with = "rules::environment")]
     pub environment: BTreeMap<String, String>,
+}
+
+/// What ECR knows of a version's image. Nothing is pulled: a task is a process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    /// Whether it was pushed at all.
+    #[serde(default = "yes")]
+    pub pushed: bool,
+    /// What its scan found, by severity; never scanned when missing.
+    #[serde(default)]
+    pub findings: Option<BTreeMap<FindingSeverity, u32>>,
+}
+
+impl Default for ImageSpec {
+    fn default() -> Self {
+        Self { pushed: true, findings: None }
+    }
+}
+
+/// How bad a finding is, in ECR's words.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingSeverity {
+    /// `CRITICAL`.
+    Critical,
+    /// `HIGH`.
+    High,
+    /// `MEDIUM`.
+    Medium,
+    /// `LOW`.
+    Low,
+    /// `INFORMATIONAL`.
+    Informational,
+    /// `UNDEFINED`.
+    Undefined,
+}
+
+impl FindingSeverity {
+    /// ECR's word.
+    pub const fn ecr(self) -> &'static str {
+        match self {
+            Self::Critical => "CRITICAL",
+            Self::High => "HIGH",
+            Self::Medium => "MEDIUM",
+            Self::Low => "LOW",
+            Self::Informational => "INFORMATIONAL",
+            Self::Undefined => "UNDEFINED",
+        }
+    }
 }
 
 fn name() -> String {

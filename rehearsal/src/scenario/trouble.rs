@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use greenlight::document::Spanned;
 use greenlight::units::Span;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{LifecycleEventName, rules};
@@ -34,6 +35,26 @@ impl HookSpec {
     /// Whether the AppSpec leaves it out.
     pub fn is_left_out(&self) -> bool {
         self.none.as_ref().is_some_and(|none| none.value)
+    }
+}
+
+/// What a person writes into `/greenlight/<application>/<deployment group>/proceed`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProceedSpec {
+    /// Alarms that may fire.
+    pub alarms: Vec<String>,
+    /// How long from the beginning on.
+    pub lasts: Span,
+    /// Why.
+    pub reason: String,
+}
+
+impl ProceedSpec {
+    /// The parameter's text when a client's clock says so.
+    pub(crate) fn parameter(&self, now: Timestamp) -> String {
+        let until = now + self.lasts.duration();
+        serde_json::json!({ "alarms": self.alarms, "until": format!("{until:.0}"), "reason": self.reason }).to_string()
     }
 }
 

@@ -58,7 +58,7 @@ impl Ended {
 }
 
 /// Starts its process; returns it when it listens.
-async fn begin(world: &World, launch: &Launch, ports: &Ports, id: &str) -> Result<Process, Ended> {
+async fn begin(world: &Arc<World>, launch: &Launch, ports: &Ports, id: &str) -> Result<Process, Ended> {
     let _working = world.clock.working();
     let (container, stop_wanted) = world.read(|state| {
         let task = state.tasks.iter().find(|task| task.id == id);
@@ -91,7 +91,7 @@ async fn begin(world: &World, launch: &Launch, ports: &Ports, id: &str) -> Resul
 }
 
 async fn begin_on(
-    world: &World,
+    world: &Arc<World>,
     launch: &Launch,
     container: &Container,
     id: &str,
@@ -99,7 +99,7 @@ async fn begin_on(
 ) -> Result<Process, Ended> {
     let begun = Instant::now();
     let command = command::of(container, launch, port);
-    let process = Process::start(&command, launch.reaper.as_ref(), |_| {}).map_err(|error| {
+    let process = Process::start(&command, launch.reaper.as_ref(), log_of(world, container, id)).map_err(|error| {
         let reason = format!("CannotStartContainerError: cannot start `{}`: {error}", command::in_words(&command));
         Ended::failed_to_start(reason, None, Vec::new())
     })?;
@@ -149,6 +149,19 @@ async fn begin_on(
         state.journal.say(now, Who::Ecs, text);
     });
     Ok(process)
+}
+
+/// What it writes goes to the container's log stream.
+fn log_of(world: &Arc<World>, container: &Container, id: &str) -> impl FnMut(&[String]) + Send + 'static {
+    let (world, stream) = (Arc::clone(world), container.log_stream(id));
+    if let Some((group, stream)) = &stream {
+        world.logs.write(group, stream, world.now(), &[]);
+    }
+    move |lines| {
+        if let Some((group, stream)) = &stream {
+            world.logs.write(group, stream, world.now(), lines);
+        }
+    }
 }
 
 /// Watches a running process until it ends or is told to.

@@ -37,6 +37,7 @@ impl Rehearsal {
             active: true,
             registered_at: now,
             containers: vec![Container {
+                log: None,
                 name: "app".to_owned(),
                 image: "orders:2".to_owned(),
                 port: 8080,

@@ -39,8 +39,10 @@ struct Reply {
 pub fn implemented() -> Vec<(&'static str, &'static str)> {
     let services = [
         Service::CodeDeploy,
+        Service::Ecr,
         Service::Ecs,
         Service::Elbv2,
+        Service::Logs,
         Service::Rds,
         Service::CloudWatch,
         Service::Ssm,
@@ -55,8 +57,10 @@ fn operations(service: Service) -> &'static [(&'static str, Operation)] {
     match service {
         Service::CloudWatch => super::cloudwatch::OPERATIONS,
         Service::CodeDeploy => super::codedeploy::OPERATIONS,
+        Service::Ecr => super::ecr::OPERATIONS,
         Service::Ecs => super::ecs::OPERATIONS,
         Service::Elbv2 => super::elbv2::OPERATIONS,
+        Service::Logs => super::logs::OPERATIONS,
         Service::Rds => super::rds::OPERATIONS,
         Service::SecretsManager => super::secretsmanager::OPERATIONS,
         Service::Ssm => super::ssm::OPERATIONS,

@@ -8,9 +8,11 @@ use http::request::Parts;
 pub(crate) enum Service {
     CloudWatch,
     CodeDeploy,
+    Ecr,
     Ecs,
     Elbv2,
     Lambda,
+    Logs,
     Rds,
     S3,
     SecretsManager,
@@ -46,12 +48,14 @@ pub(crate) struct Scope {
 }
 
 /// Signing name and `X-Amz-Target` prefix (where it has one) of each service, and how IAM calls it.
-const SERVICES: [(Service, &str, Option<&str>, &str); 10] = [
+const SERVICES: [(Service, &str, Option<&str>, &str); 12] = [
     (Service::CloudWatch, "monitoring", Some("GraniteServiceVersion20100801"), "cloudwatch"),
     (Service::CodeDeploy, "codedeploy", Some("CodeDeploy_20141006"), "codedeploy"),
+    (Service::Ecr, "ecr", Some("AmazonEC2ContainerRegistry_V20150921"), "ecr"),
     (Service::Ecs, "ecs", Some("AmazonEC2ContainerServiceV20141113"), "ecs"),
     (Service::Elbv2, "elasticloadbalancing", None, "elasticloadbalancing"),
     (Service::Lambda, "lambda", None, "lambda"),
+    (Service::Logs, "logs", Some("Logs_20140328"), "logs"),
     (Service::Rds, "rds", None, "rds"),
     (Service::S3, "s3", None, "s3"),
     (Service::SecretsManager, "secretsmanager", Some("secretsmanager"), "secretsmanager"),

@@ -38,6 +38,8 @@ pub struct Container {
     pub environment: BTreeMap<String, String>,
     /// Docker labels.
     pub labels: BTreeMap<String, String>,
+    /// Log group and prefix of its streams, where it writes to CloudWatch Logs.
+    pub log: Option<(String, String)>,
 }
 
 /// An ECS service whose deployment controller is CodeDeploy.
@@ -197,6 +199,14 @@ impl Service {
     /// The task set with this id.
     pub fn task_set(&self, id: &str) -> Option<&TaskSet> {
         self.task_sets.iter().find(|set| set.id == id)
+    }
+}
+
+impl Container {
+    /// Log group and stream of this container in the task with this id.
+    pub fn log_stream(&self, task: &str) -> Option<(String, String)> {
+        let (group, prefix) = self.log.as_ref()?;
+        Some((group.clone(), format!("{prefix}/{}/{task}", self.name)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What other services keep: parameters, secrets, objects, database instances.
+//! What other services keep: parameters, secrets, objects, images, database instances.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub struct Stores {
     pub secrets: BTreeMap<String, Secret>,
     /// S3 objects by bucket and key.
     pub objects: BTreeMap<(String, String), Object>,
+    /// ECR's repositories: images by tag.
+    pub repositories: BTreeMap<String, BTreeMap<String, Image>>,
     /// RDS database instances by identifier.
     pub databases: BTreeMap<String, Database>,
     /// What clients registered with task definitions beyond what the world runs, by ARN, as they gave it.
@@ -46,6 +48,15 @@ pub struct Object {
     pub body: Vec<u8>,
     /// Written when.
     pub modified_at: Timestamp,
+}
+
+/// An image of ECR. There is nothing in it: a task is a process on this machine.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Pushed when.
+    pub pushed_at: Timestamp,
+    /// Findings of its scan by severity; `None` where it was never scanned.
+    pub findings: Option<BTreeMap<String, u32>>,
 }
 
 /// An RDS database instance.

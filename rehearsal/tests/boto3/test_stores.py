@@ -102,3 +102,58 @@ class Identity(unittest.TestCase):
         hook = client("sts", key=wire.HOOK).get_caller_identity()
         self.assertIn(":assumed-role/", hook["Arn"])
         self.assertTrue(hook["UserId"].endswith(":CodeDeployHook_before-install"))
+
+
+class Images(unittest.TestCase):
+    def setUp(self):
+        self.ecr = client("ecr")
+
+    def test_an_image_is_found_by_tag_and_digest(self):
+        asked = dict(registryId="123456789012", repositoryName="orders")
+        by_tag = self.ecr.describe_images(**asked, imageIds=[{"imageTag": "42"}])["imageDetails"][0]
+        by_digest = self.ecr.describe_images(**asked, imageIds=[{"imageDigest": by_tag["imageDigest"]}])
+        self.assertEqual([it["imageTags"] for it in by_digest["imageDetails"]], [["42"]])
+        pages = client("ecr", paged=True).get_paginator("describe_images").paginate(**asked)
+        self.assertEqual([len(page["imageDetails"]) for page in pages], [2, 1])
+
+    def test_what_is_not_there_is_told_apart(self):
+        with self.assertRaises(self.ecr.exceptions.ImageNotFoundException):
+            self.ecr.describe_images(repositoryName="orders", imageIds=[{"imageTag": "gone"}])
+        with self.assertRaises(self.ecr.exceptions.RepositoryNotFoundException):
+            self.ecr.describe_images(repositoryName="gone")
+        with self.assertRaises(ClientError) as error:
+            self.ecr.describe_images(registryId="210987654321", repositoryName="orders")
+        self.assertEqual(code(error), "AccessDeniedException")
+        self.assertEqual(self.ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"], [])
+
+    def test_a_scan_has_a_status_and_counts(self):
+        scan = self.ecr.describe_image_scan_findings(repositoryName="orders", imageId={"imageTag": "42"})
+        self.assertEqual(scan["imageScanStatus"]["status"], "COMPLETE")
+        self.assertEqual(scan["imageScanFindings"]["findingSeverityCounts"], {"HIGH": 2})
+        with self.assertRaises(self.ecr.exceptions.ScanNotFoundException):
+            self.ecr.describe_image_scan_findings(repositoryName="orders", imageId={"imageTag": "41"})
+
+
+class Logs(unittest.TestCase):
+    def setUp(self):
+        self.logs = client("logs")
+
+    def test_the_last_events_come_first_and_tokens_lead_both_ways(self):
+        stream = dict(logGroupName="/ecs/orders", logStreamName="ecs/app/0123")
+        last = self.logs.get_log_events(**stream, limit=2)
+        self.assertEqual([it["message"] for it in last["events"]], ["listening", "no route to db.internal"])
+        before = self.logs.get_log_events(**stream, limit=2, nextToken=last["nextBackwardToken"])
+        self.assertEqual([it["message"] for it in before["events"]], ["starting"])
+        start = self.logs.get_log_events(**stream, nextToken=before["nextBackwardToken"])
+        self.assertEqual((start["events"], start["nextBackwardToken"]), ([], before["nextBackwardToken"]))
+        head = self.logs.get_log_events(**stream, limit=1, startFromHead=True)
+        self.assertEqual([it["message"] for it in head["events"]], ["starting"])
+        rest = self.logs.get_log_events(**stream, nextToken=head["nextForwardToken"])
+        self.assertEqual(len(rest["events"]), 2)
+
+    def test_what_is_not_there_is_told_apart(self):
+        for group, stream in [("/gone", "a"), ("/ecs/orders", "gone")]:
+            with self.assertRaises(self.logs.exceptions.ResourceNotFoundException):
+                self.logs.get_log_events(logGroupName=group, logStreamName=stream)
+        with self.assertRaises(self.logs.exceptions.InvalidParameterException):
+            self.logs.get_log_events(logGroupName="/ecs/orders", logStreamName="ecs/app/0123", nextToken="wrong")

@@ -9,7 +9,7 @@ use super::failure::{Kind, explain, incomplete, kind};
 use crate::check::CannotTell;
 use crate::deployment::{Service, TaskSet};
 use crate::discovery::Candidate;
-use crate::ports::{Container, Task, TaskDefinition, Tasks};
+use crate::ports::{Container, ContainerLog, Task, TaskDefinition, Tasks};
 
 /// Tasks that one call may ask for.
 const AT_ONCE: usize = 100;
@@ -172,10 +172,26 @@ fn container(found: sdk::ContainerDefinition) -> Container {
     let ports = found.port_mappings().iter().filter_map(|mapping| mapping.container_port);
     Container {
         ports: ports.filter_map(|port| u16::try_from(port).ok()).collect(),
+        log: found.log_configuration.as_ref().and_then(log),
+        secrets: found.secrets().iter().map(|secret| (secret.name.clone(), secret.value_from.clone())).collect(),
+        registry_login: found.repository_credentials.map(|login| login.credentials_parameter),
+        stop_timeout_seconds: found.stop_timeout.and_then(|seconds| u32::try_from(seconds).ok()),
         name: found.name.unwrap_or_default(),
         image: found.image.unwrap_or_default(),
         labels: found.docker_labels.unwrap_or_default().into_iter().collect(),
     }
+}
+
+fn log(found: &sdk::LogConfiguration) -> Option<ContainerLog> {
+    let option = |name: &str| found.options().and_then(|options| options.get(name)).cloned();
+    if found.log_driver != sdk::LogDriver::Awslogs {
+        return None;
+    }
+    Some(ContainerLog {
+        region: option("awslogs-region"),
+        group: option("awslogs-group")?,
+        prefix: option("awslogs-stream-prefix"),
+    })
 }
 
 fn task(found: sdk::Task) -> Task {
@@ -208,6 +224,7 @@ fn task(found: sdk::Task) -> Task {
         zone: found.availability_zone.unwrap_or_default(),
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()),
         stopped_reason: found.stopped_reason,
+        stopped_at: found.stopped_at.and_then(|at| jiff::Timestamp::from_second(at.secs()).ok()),
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 
 use super::Aws;
-use super::failure::explain;
+use super::failure::{explain, incomplete};
 use crate::check::CannotTell;
 use crate::deployment::{HealthCheck, Listener, TargetGroup};
 use crate::ports::{TargetHealth, Targets};
@@ -39,6 +39,15 @@ impl Targets for Aws {
             .await
             .map_err(|error| explain("elasticloadbalancing:DescribeTargetHealth", target_group_arn, &error))?;
         Ok(answer.target_health_descriptions.unwrap_or_default().into_iter().map(health).collect())
+    }
+
+    async fn deregistration_delay(&self, target_group_arn: &str) -> Result<u32, CannotTell> {
+        const ACTION: &str = "elasticloadbalancing:DescribeTargetGroupAttributes";
+        let call = self.load_balancing().describe_target_group_attributes().target_group_arn(target_group_arn);
+        let answer = call.send().await.map_err(|error| explain(ACTION, target_group_arn, &error))?;
+        let delay = answer.attributes().iter().find(|it| it.key() == Some("deregistration_delay.timeout_seconds"));
+        let seconds = delay.and_then(|attribute| attribute.value()?.parse().ok());
+        seconds.ok_or_else(|| incomplete(ACTION, target_group_arn, "deregistration delay"))
     }
 
     async fn listener(&self, listener_arn: &str) -> Result<Listener, CannotTell> {

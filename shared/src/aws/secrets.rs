@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use super::Aws;
-use super::failure::{explain, incomplete};
+use super::failure::{code, explain, incomplete};
 use crate::check::CannotTell;
-use crate::ports::{Secret, Secrets};
+use crate::ports::{Secret, SecretDescription, Secrets};
 
 const ACTION: &str = "secretsmanager:GetSecretValue";
 
@@ -13,12 +13,25 @@ const ACTION: &str = "secretsmanager:GetSecretValue";
 impl Secrets for Aws {
     async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
         let value = self
-            .secrets_manager()
+            .secrets_manager(None)
             .get_secret_value()
             .secret_id(secret)
             .send()
             .await
             .map_err(|error| explain(ACTION, secret, &error))?;
         value.secret_string.map(Secret::new).ok_or_else(|| incomplete(ACTION, secret, "text (only a binary value)"))
+    }
+
+    async fn description(&self, secret: &str) -> Result<Option<SecretDescription>, CannotTell> {
+        let region = secret.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2));
+        let found = match self.secrets_manager(region).describe_secret().secret_id(secret).send().await {
+            Ok(found) => found,
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => return Ok(None),
+            Err(error) => return Err(explain("secretsmanager:DescribeSecret", secret, &error)),
+        };
+        Ok(Some(SecretDescription {
+            is_being_deleted: found.deleted_date.is_some(),
+            versions: found.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
+        }))
     }
 }

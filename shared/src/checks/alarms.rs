@@ -1,8 +1,13 @@
 //! Reading the deployment's alarms once.
 
+use super::proceed::{self, Leave};
 use super::words::{count, list, shortened, since};
 use crate::check::{Answer, CannotTell, CheckContext};
 use crate::ports::AlarmState;
+use crate::report::words::one_line;
+
+/// Characters that CloudWatch's reasons may take in a row, all together.
+const REASONS: usize = 160;
 
 /// What the alarms say.
 pub(super) enum Reading {
@@ -10,10 +15,12 @@ pub(super) enum Reading {
     NoneWatched(String),
     /// One that CodeDeploy watches does not exist.
     Missing(Answer),
-    /// At least one fires: which, since when, why.
+    /// At least one fires: which, since when, why; and why nothing lets the deployment go on.
     Firing(String),
-    /// All exist and none fires.
+    /// All exist, and none fires that nobody has allowed to.
     Quiet {
+        /// Who lets the deployment go on although alarms fire, and which.
+        allowed: Option<String>,
         /// Every alarm.
         alarms: Vec<AlarmState>,
         /// How many of them have no data.
@@ -42,18 +49,27 @@ pub(super) async fn read(context: &CheckContext) -> Result<Reading, CannotTell> 
             "Create the alarm, or take its name out of the deployment group.",
         )));
     }
-    let firing: Vec<String> = alarms
-        .iter()
-        .filter(|alarm| alarm.state == "ALARM")
-        .map(|alarm| {
-            format!("{} has been in ALARM since {}: {}", alarm.name, since(alarm.since), shortened(&alarm.reason))
-        })
-        .collect();
+    let firing: Vec<&AlarmState> = alarms.iter().filter(|alarm| alarm.state == "ALARM").collect();
+    let mut allowed = None;
     if !firing.is_empty() {
-        return Ok(Reading::Firing(firing.join("; ")));
+        let names: Vec<String> = firing.iter().map(|alarm| alarm.name.clone()).collect();
+        let room = REASONS / firing.len();
+        let seen: Vec<String> = firing.into_iter().map(|alarm| in_words(alarm, room)).collect();
+        let seen = seen.join("; ");
+        match proceed::leave(context, &names).await? {
+            Leave::None => return Ok(Reading::Firing(seen)),
+            Leave::Void(why) => return Ok(Reading::Firing(format!("{seen}; {why}"))),
+            Leave::Given(by) => allowed = Some(format!("{by}; CodeDeploy still watches, and {seen}")),
+        }
     }
     let without_data = alarms.iter().filter(|alarm| alarm.state == "INSUFFICIENT_DATA").count();
-    Ok(Reading::Quiet { alarms, without_data })
+    Ok(Reading::Quiet { allowed, alarms, without_data })
+}
+
+/// Which, since when, and why in CloudWatch's words.
+fn in_words(alarm: &AlarmState, room: usize) -> String {
+    let reason = one_line(&shortened(&alarm.reason), room);
+    format!("{} has been in ALARM since {}: {reason}", alarm.name, since(alarm.since))
 }
 
 /// An alarm in this state since noon.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::alarms::{Reading, read};
+use super::proceed::parameter;
 use super::words::count;
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 
@@ -23,19 +24,26 @@ impl Check for AlarmsAreQuiet {
         Ok(match read(context).await? {
             Reading::NoneWatched(why) => Answer::yes(why),
             Reading::Missing(no) => no,
-            Reading::Firing(seen) => Answer::no(
-                seen,
-                "End what makes it fire, or take the alarm out of this deployment if the deployment is the remedy.",
-            ),
-            Reading::Quiet { alarms, without_data: 0 } => {
+            Reading::Firing(seen) => Answer::no(seen, remedy(context)),
+            Reading::Quiet { allowed: Some(by), .. } => Answer::yes(by),
+            Reading::Quiet { alarms, without_data: 0, .. } => {
                 Answer::yes(format!("{} watched, none fires", count(alarms.len(), "alarm")))
             }
-            Reading::Quiet { alarms, without_data } => Answer::yes(format!(
+            Reading::Quiet { alarms, without_data, .. } => Answer::yes(format!(
                 "{} watched, none fires; {without_data} without data (INSUFFICIENT_DATA), which stops nothing",
                 count(alarms.len(), "alarm")
             )),
         })
     }
+}
+
+/// The deployment may be the fix of the very outage.
+fn remedy(context: &CheckContext) -> String {
+    let otherwise = parameter(&context.deployment).map_or_else(
+        || "deploy with an alarm override".to_owned(),
+        |name| format!("write the parameter {name}, as the page says"),
+    );
+    format!("End what makes it fire; if this deployment does, {otherwise}.")
 }
 
 #[cfg(test)]
@@ -77,7 +85,26 @@ mod tests {
         assert_snapshot!(row(["ALARM", "OK"]).await, @"
         FAILED
           orders-5xx has been in ALARM since 2026-11-21T12:00:00Z: Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0).
-          do: End what makes it fire, or take the alarm out of this deployment if the deployment is the remedy.
+          do: End what makes it fire; if this deployment does, write the parameter /greenlight/shop/orders/proceed, as the page says.
+        ");
+    }
+
+    /// The fix of the very outage.
+    #[tokio::test]
+    async fn passes_when_somebody_lets_it_go_on_and_says_who_and_what_fires() {
+        let fakes = Fakes::well();
+        fakes.state().alarms = vec![alarm("orders-5xx", "ALARM"), alarm("orders-unhealthy-hosts", "OK")];
+        let leave = "{ alarms: [orders-5xx], until: 2026-11-21T18:00:00Z, reason: the fix of INC-7 }";
+        fakes.state().parameters.insert("/greenlight/shop/orders/proceed".to_owned(), leave.to_owned());
+        assert_snapshot!(told(&AlarmsAreQuiet, &fakes.context(Stage::BeforeInstall)).await, @r#"
+        PASSED
+          parameter /greenlight/shop/orders/proceed lets it go on until 2026-11-21T18:00:00Z: "the fix of INC-7"; CodeDeploy still watches, and orders-5xx has been in ALARM since 2026-11-21T12:00:00Z: Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0).
+        "#);
+        fakes.state().alarms[1].state = "ALARM".to_owned();
+        assert_snapshot!(told(&AlarmsAreQuiet, &fakes.context(Stage::BeforeInstall)).await, @"
+        FAILED
+          orders-5xx has been in ALARM since 2026-11-21T12:00:00Z: Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0).; orders-unhealthy-hosts has been in ALARM since 2026-11-21T12:00:00Z: Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0).; parameter /greenlight/shop/orders/proceed does not count: it does not name orders-unhealthy-hosts
+          do: End what makes it fire; if this deployment does, write the parameter /greenlight/shop/orders/proceed, as the page says.
         ");
     }
 

@@ -69,11 +69,11 @@ impl Check for AlarmsStayQuiet {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let remedy = "Read green's log from the time of the alarm; check that users went back to blue.";
-        let alarms = match read(context).await? {
+        let (alarms, allowed) = match read(context).await? {
             Reading::NoneWatched(why) => return Ok(Answer::yes(why)),
             Reading::Missing(no) => return Ok(no),
             Reading::Firing(seen) => return Ok(Answer::no(seen, remedy)),
-            Reading::Quiet { alarms, .. } => alarms,
+            Reading::Quiet { alarms, allowed, .. } => (alarms, allowed),
         };
         let watch = self.note(&alarms);
         let watched = watch.since.elapsed();
@@ -88,16 +88,19 @@ impl Check for AlarmsStayQuiet {
                 "Raise the function's timeout above production.bake, or shorten production.bake.",
             ));
         }
-        let mut seen =
-            format!("{} quiet for {}", count(alarms.len(), "alarm"), seconds(watched.min(self.bake.duration())));
+        let quiet = alarms.iter().filter(|alarm| alarm.state != "ALARM").count();
+        let watched = seconds(watched.min(self.bake.duration()));
+        let mut seen = format!("{} quiet for {watched}", count(quiet, "alarm"));
         if !watch.changes.is_empty() {
             seen.push_str(&format!("; {}", watch.changes.join(", ")));
         }
+        let allowed = allowed.map(|by| format!("; {by}")).unwrap_or_default();
         if left.is_zero() {
+            seen.push_str(&allowed);
             return Ok(Answer::yes(seen));
         }
         let pause = (self.bake.duration() / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
-        Ok(Answer::not_yet(format!("{seen} of {}", self.bake), pause, remedy))
+        Ok(Answer::not_yet(format!("{seen} of {}{allowed}", self.bake), pause, remedy))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::green;
+use super::last_words;
 use super::words::{count, shortened};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 use crate::ports::Task;
@@ -44,16 +45,23 @@ impl Check for GreenTasksAreSteady {
         if green.pending > 0 {
             seen.push_str(&format!(", {} starting", green.pending));
         }
-        if let Some(one) = stops.first() {
-            seen.push_str(&format!("; {} stopped, one with {}", count(stops.len(), "task"), why(one)));
+        let last = stops.iter().max_by_key(|task| task.stopped_at);
+        if let Some(last) = last {
+            seen.push_str(&format!("; {} stopped, the last with {}", count(stops.len(), "task"), why(last)));
+        }
+        let is_up = green.running >= green.desired && green.pending == 0;
+        if let Some(last) = last.filter(|_| !is_up || stops.len() >= REPEATED_STOPS)
+            && let Some(words) = last_words::of(context, last).await
+        {
+            seen.push_str(&format!("; {words}"));
         }
         if stops.len() >= REPEATED_STOPS {
             return Ok(Answer::no(
                 seen,
-                format!("Read the last log lines of {version}'s containers, repair, deploy again."),
+                format!("Read on in the log of {version}'s containers, repair, deploy again."),
             ));
         }
-        if green.running < green.desired || green.pending > 0 {
+        if !is_up {
             let remedy = "Read the service's events in ECS: they say why its tasks do not start.";
             return Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy));
         }
@@ -126,7 +134,7 @@ mod tests {
         add(&fakes, [crashed(30)]);
         assert_snapshot!(row(&fakes).await, @r#"
         PASSED
-          green (orders:42): 2 of 2 tasks run; 1 task stopped, one with EssentialContainerExited, "Essential container in task exited", app exited with code 1
+          green (orders:42): 2 of 2 tasks run; 1 task stopped, the last with EssentialContainerExited, "Essential container in task exited", app exited with code 1
         "#);
     }
 
@@ -135,12 +143,26 @@ mod tests {
         let fakes = Fakes::well();
         fakes.state().task_sets[1].running = 0;
         fakes.state().task_sets[1].pending = 2;
-        add(&fakes, [crashed(30), crashed(31), crashed(32)]);
+        let at = |second: u8| Some(format!("2026-11-21T12:00:{second}Z").parse().expect("a time"));
+        let last = Task { stopped_at: at(31), ..crashed(31) };
+        add(&fakes, [Task { stopped_at: at(30), ..crashed(30) }, last, Task { stopped_at: at(29), ..crashed(32) }]);
+        let log = "ecs/app/0000000000000000000000000000001f".to_owned();
+        fakes.state().logs.insert(log, vec!["no route to db.internal".to_owned()]);
         assert_snapshot!(row(&fakes).await, @r#"
         FAILED
-          green (orders:42): 0 of 2 tasks run, 2 starting; 3 tasks stopped, one with EssentialContainerExited, "Essential container in task exited", app exited with code 1
-          do: Read the last log lines of orders:42's containers, repair, deploy again.
+          green (orders:42): 0 of 2 tasks run, 2 starting; 3 tasks stopped, the last with EssentialContainerExited, "Essential container in task exited", app exited with code 1; app's last lines: "no route to db.internal"
+          do: Read on in the log of orders:42's containers, repair, deploy again.
         "#);
+    }
+
+    /// Nobody needs it there, and every call costs.
+    #[tokio::test]
+    async fn the_log_is_not_read_while_all_is_well() {
+        let fakes = Fakes::well();
+        let log = "ecs/app/0000000000000000000000000000001e".to_owned();
+        fakes.state().logs.insert(log, vec!["a start too early".to_owned()]);
+        add(&fakes, [crashed(30)]);
+        assert!(!row(&fakes).await.contains("too early"));
     }
 
     #[tokio::test]

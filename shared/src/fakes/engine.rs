@@ -12,7 +12,7 @@ use crate::deployment::{Deployment, DeploymentId, Rollback};
 use crate::discovery::{Deployments, DiscoveryError, Record, Revision, Settings};
 use crate::event::Event;
 use crate::hook::Outside;
-use crate::plan_source::Parameters;
+use crate::ports::Parameters;
 use crate::report::Verdict;
 
 /// CodeDeploy, its deployment and its answers. Clones share one state.
@@ -127,6 +127,11 @@ impl Deployments for FakeEngine {
 impl Parameters for FakeEngine {
     async fn parameter(&self, name: &str) -> Result<Option<String>, CannotTell> {
         Ok(self.state().parameters.get(name).cloned())
+    }
+
+    async fn existing(&self, _: Option<&str>, names: &[String]) -> Result<Vec<String>, CannotTell> {
+        let state = self.state();
+        Ok(names.iter().filter(|name| state.parameters.contains_key(*name)).cloned().collect())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::deployment::{
     Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, HealthCheck, Listener, LoadBalancer, Rule,
     Service, TargetGroup, TaskSet,
 };
-use crate::ports::{Container, ProbeResponse, TargetHealth, Task, TaskDefinition};
+use crate::ports::{Container, ContainerLog, ProbeResponse, TargetHealth, Task, TaskDefinition};
 
 /// What blue runs.
 pub const BLUE_TASK_DEFINITION: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:41";
@@ -106,6 +106,14 @@ pub fn task_definition(arn: &str) -> TaskDefinition {
             image: format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:{revision}"),
             ports: vec![8080],
             labels: BTreeMap::new(),
+            log: Some(ContainerLog {
+                region: Some("eu-central-1".to_owned()),
+                group: "/ecs/orders".to_owned(),
+                prefix: Some("ecs".to_owned()),
+            }),
+            secrets: Vec::new(),
+            registry_login: None,
+            stop_timeout_seconds: None,
         }],
     }
 }
@@ -119,6 +127,7 @@ pub fn task(task_set: &TaskSet, last: u8) -> Task {
         zone: if last.is_multiple_of(2) { "eu-central-1a".to_owned() } else { "eu-central-1b".to_owned() },
         stop_code: None,
         stopped_reason: None,
+        stopped_at: None,
         exit_codes: Vec::new(),
         addresses: vec![format!("10.0.0.{last}")],
     }

@@ -78,15 +78,11 @@ fn an_unknown_check_names_the_nearest_one() {
 #[test]
 fn keys_whose_time_has_not_come_are_refused() {
     let messages = [
-        refusal("before_install: { images: { max_severity: high } }\n"),
         refusal("test_traffic: { load: { rate: 50/s } }\n"),
         refusal("production: { errors: { worse_than_blue_by: 1pp } }\n"),
         refusal("migrations: { task: { container: app } }\n"),
     ];
     assert_snapshot!(messages.join("\n"), @"
-    plan.yaml:2:1: `before_install` is not supported by this version yet; remove it
-       2 | before_install: { images: { max_severity: high } }
-         | ^
     plan.yaml:2:17: `load` is not supported by this version yet; remove it
        2 | test_traffic: { load: { rate: 50/s } }
          |                 ^
@@ -111,9 +107,10 @@ fn wrong_keys_and_words_are_pointed_at() {
         refusal("test_traffic: { host: \"https://orders.example.com/\" }\n"),
         refusal("test_traffic: { green: { equals: \"42\" } }\n"),
         refusal("database: { secret: a, cluster: b, host: c }\n"),
+        refusal("before_install: { images: { max_severity: critical } }\n"),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
-    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
+    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `before_install`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
        2 | chek: {}
          | ^
     plan.yaml:2:29: unknown word `advise`; expected one of `blocking`, `advisory`; did you mean `advisory`?
@@ -131,6 +128,9 @@ fn wrong_keys_and_words_are_pointed_at() {
     plan.yaml:2:11: a database has `cluster` or `host`, not both
        2 | database: { secret: …
          |           ^
+    plan.yaml:2:43: unknown word `critical`; expected one of `none`, `informational`, `low`, `medium`, `high`
+       2 | before_install: { images: { max_severity: critical } }
+         |                                           ^
     "#);
     let version = Plan::parse("version: 2\n", "plan.yaml").expect_err("a later version").to_string();
     assert_snapshot!(version, @"

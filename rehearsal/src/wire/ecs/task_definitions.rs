@@ -9,7 +9,7 @@ use super::{invalid, page, short_name};
 use crate::wire::context::{Context, Time};
 use crate::wire::refusal::Refusal;
 use crate::world::services::{Container, TaskDefinition};
-use crate::world::{ACCOUNT, State};
+use crate::world::{ACCOUNT, REGION, State};
 
 /// Members of a registration that come back as they were given.
 const KEPT: [&str; 15] = [
@@ -212,6 +212,10 @@ fn container_out(container: &Container, given: Option<&Value>) -> Value {
     if !container.labels.is_empty() {
         out["dockerLabels"] = json!(container.labels);
     }
+    if let Some((group, prefix)) = &container.log {
+        let options = json!({ "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": prefix });
+        out["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
+    }
     for (name, value) in given.and_then(Value::as_object).into_iter().flatten() {
         if name != "portMappings" {
             out[name] = value.clone();
@@ -233,8 +237,13 @@ fn container(given: &Map<String, Value>) -> Result<Container, Refusal> {
     let pairs = given.get("environment").and_then(Value::as_array).into_iter().flatten();
     let labels = given.get("dockerLabels").and_then(Value::as_object).into_iter().flatten();
     let command = given.get("command").and_then(Value::as_array).into_iter().flatten();
+    let log = given.get("logConfiguration").filter(|log| log["logDriver"] == "awslogs").and_then(|log| {
+        let option = |name: &str| log["options"].get(name)?.as_str().map(str::to_owned);
+        Some((option("awslogs-group")?, option("awslogs-stream-prefix")?))
+    });
     Ok(Container {
         name,
+        log,
         image,
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
         command: command.filter_map(|it| it.as_str().map(str::to_owned)).collect(),
