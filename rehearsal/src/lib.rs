@@ -10,6 +10,7 @@ pub mod codedeploy;
 pub mod ecs;
 pub mod lambda;
 pub mod ledger;
+pub mod mutants;
 pub mod outcome;
 pub mod postgres;
 pub mod process;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use rehearsal::reaper;
 
 mod check;
+mod mutate;
 mod play;
 mod serve;
 mod terminal;
@@ -27,6 +28,8 @@ enum Verb {
     Run(play::Run),
     /// Keeps a scenario's world running for any AWS client, until Ctrl-C
     Serve(serve::Serve),
+    /// Breaks green in many ways, one at a time, and says which of them the plan's checks catch
+    Mutate(mutate::Mutate),
     /// Reads plan, AppSpec and scenario files, and says what is wrong with them
     Check {
         /// The files
@@ -35,6 +38,9 @@ enum Verb {
     },
     /// Lists the scenarios
     List,
+    /// What a broken green runs behind; started by the rehearsal itself
+    #[command(hide = true)]
+    Mutant(mutate::Behind),
     /// Clears up after a rehearsal that was killed; started by the rehearsal itself
     #[command(hide = true)]
     Reaper,
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
             reaper::main();
             ExitCode::SUCCESS
         }
+        Verb::Mutant(behind) => behind.run(),
+        Verb::Mutate(mutate) => in_runtime(mutate.go()),
         Verb::Check { files } => check::files(&files),
         Verb::List => list(),
         Verb::Run(run) => in_runtime(run.go()),

@@ -28,7 +28,7 @@ use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
 use crate::world::services::Task;
 use crate::world::{State, World};
-use crate::{cloudwatch, ecs, lambda};
+use crate::{cloudwatch, ecs, lambda, mutants};
 
 /// World time that users are watched before the deployment begins and after it has ended.
 const WATCHED: Duration = Duration::from_secs(120);
@@ -322,6 +322,10 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     actors.spawn(lambda::run(Arc::clone(world), settings));
     actors.spawn(cloudwatch::run(Arc::clone(world)));
     actors.spawn(engine::run(Arc::clone(world), loaded.scenario.switches.switches()));
+    if loaded.mutated.as_ref().is_some_and(|it| it.mutant.leaks()) {
+        let world = Arc::clone(world);
+        actors.spawn(async move { mutants::leak(&world).await });
+    }
     actors
 }
 

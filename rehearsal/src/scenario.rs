@@ -11,6 +11,7 @@ use greenlight::stage::Stage;
 use greenlight::units::Rate;
 use serde::Deserialize;
 
+use crate::mutants::Mutated;
 use crate::text_file::{self, Unreadable};
 
 mod deployment;
@@ -174,6 +175,8 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// The plan's file name and text, checked.
     pub plan: Option<(PathBuf, String)>,
+    /// How green is broken, where it is.
+    pub mutated: Option<Mutated>,
 }
 
 /// Why a scenario could not be read.
@@ -222,5 +225,5 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     // A function starts elsewhere: what it is given must not depend on where this was typed.
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
         .map_err(|error| LoadError::Unreadable { path: folder, source: Unreadable::Refused(error) })?;
-    Ok(Loaded { name, folder, scenario, plan })
+    Ok(Loaded { name, folder, scenario, plan, mutated: None })
 }

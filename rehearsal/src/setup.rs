@@ -124,7 +124,10 @@ impl Furnisher<'_> {
             .then(|| listener(&balancer, ListenerRole::Test, &groups[0].arn));
         state.alarms = self.alarms(&balancer, &groups);
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
-        let green = self.task_definition(2, &self.loaded.scenario.green);
+        let mut green = self.task_definition(2, &self.loaded.scenario.green);
+        if let Some(mutated) = &self.loaded.mutated {
+            green = mutated.break_green(green, &blue, &self.loaded.scenario);
+        }
         let (blue_arn, green_arn) = (blue.arn(), green.arn());
         state.services.push(self.service(&blue_arn, &groups[0].arn));
         state.task_definitions.extend([blue, green]);

@@ -110,6 +110,7 @@ scenarios! {
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     without_a_plan_the_default_questions_are_asked = "default-questions",
+    a_plan_that_asks_everything_lets_a_good_green_pass = "every-question",
     a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
     green_that_ends_at_once_never_gets_users = "green-crashes",
     green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
