@@ -1,8 +1,8 @@
 //! A real PostgreSQL, started empty and thrown away.
 //!
-//! It asks for a password as a real one does, but keeps nothing safe: its folder is gone with it.
+//! It asks for a password and speaks TLS as a real one does, but keeps nothing safe: its folder is gone with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +18,12 @@ use crate::process::{Command, Exit, Process};
 use crate::reaper::{Reaper, TempFolder};
 
 mod binaries;
+mod certificate;
+
+pub use self::certificate::Shown;
+
+/// Its host.
+const HOST: &str = "127.0.0.1";
 
 /// Its superuser.
 const USER: &str = "postgres";
@@ -35,6 +41,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(5);
 pub struct Postgres {
     port: u16,
     password: String,
+    authority: PathBuf,
     // In this order: ended first, removed afterwards.
     process: Process,
     folder: TempFolder,
@@ -54,15 +61,23 @@ pub struct Applied {
 impl Postgres {
     /// Starts an empty server on a free loopback port; returns it when it accepts connections.
     pub async fn start(reaper: Option<&Reaper>) -> Result<Self> {
+        Self::start_showing(reaper, Shown::default()).await
+    }
+
+    /// As [`Self::start`], with this certificate.
+    pub async fn start_showing(reaper: Option<&Reaper>, shown: Shown) -> Result<Self> {
         let binaries = binaries::find().await?;
         let folder = TempFolder::new(reaper).context("no temporary folder for PostgreSQL")?;
         let password = uuid::Uuid::new_v4().simple().to_string();
         let data = folder.path().join("data");
         let password_file = folder.path().join("password");
         std::fs::write(&password_file, &password).context("cannot write into the temporary folder of PostgreSQL")?;
+        let files = certificate::write(folder.path(), HOST, shown)?;
+        std::fs::set_permissions(&files.key, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .context("cannot keep the key of PostgreSQL to itself")?;
         let user = geteuid().is_root().then_some((NOBODY, NOBODY));
         if user.is_some() {
-            for path in [folder.path(), &password_file] {
+            for path in [folder.path(), &password_file, &files.certificate, &files.key] {
                 std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))
                     .context("cannot give the temporary folder of PostgreSQL to nobody")?;
             }
@@ -87,15 +102,20 @@ impl Postgres {
         std::fs::remove_file(&password_file).context("cannot remove PostgreSQL's password file")?;
 
         let port = Ports::default().take().context("no loopback port from 20000 to 31999 is free for PostgreSQL")?;
-        let process = run(&command("postgres", server_arguments(&data, folder.path(), port)), reaper)?;
-        let server = Self { port, password, process, folder };
+        let process = run(&command("postgres", server_arguments(&data, folder.path(), &files, port)), reaper)?;
+        let server = Self { port, password, authority: files.authority, process, folder };
         server.accepts_connections().await?;
         Ok(server)
     }
 
     /// Its host.
     pub fn host(&self) -> &'static str {
-        "127.0.0.1"
+        HOST
+    }
+
+    /// The file with the authority that its clients are to trust.
+    pub fn authority(&self) -> &Path {
+        &self.authority
     }
 
     /// Its port.
@@ -234,11 +254,14 @@ fn run(command: &Command, reaper: Option<&Reaper>) -> Result<Process> {
     })
 }
 
-fn server_arguments(data: &Path, sockets: &Path, port: u16) -> Vec<String> {
+fn server_arguments(data: &Path, sockets: &Path, files: &certificate::Files, port: u16) -> Vec<String> {
     let settings = [
         format!("port={port}"),
         format!("unix_socket_directories={}", sockets.display()),
-        "listen_addresses=127.0.0.1".to_owned(),
+        format!("listen_addresses={HOST}"),
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", files.certificate.display()),
+        format!("ssl_key_file={}", files.key.display()),
         "max_connections=100".to_owned(),
         "shared_buffers=16MB".to_owned(),
         // A shared memory that is a file of the folder goes with the folder.

@@ -262,7 +262,7 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
         return Ok(None);
     }
     let _working = world.clock.working();
-    let postgres = Postgres::start(machine.reaper.as_ref()).await?;
+    let postgres = Postgres::start_showing(machine.reaper.as_ref(), service.database_certificate.shown()).await?;
     postgres.create_database(&service.name).await?;
     let folder = setup::migrations(loaded, &machine.sample_migrations);
     let versions = versions(&folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
@@ -282,6 +282,7 @@ fn login(postgres: &Postgres, loaded: &Loaded) -> DatabaseLogin {
         name: loaded.scenario.service.name.clone(),
         user: postgres.user().to_owned(),
         password: postgres.password().to_owned(),
+        authority: postgres.authority().to_owned(),
     }
 }
 

@@ -65,6 +65,8 @@ pub struct DatabaseLogin {
     pub user: String,
     /// Password.
     pub password: String,
+    /// The file with the authority of its certificate.
+    pub authority: PathBuf,
 }
 
 /// What a deployment of this scenario is created with.
@@ -241,6 +243,9 @@ impl Furnisher<'_> {
             let folder = migrations(self.loaded, &self.here.sample_migrations);
             environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), folder.display().to_string());
         }
+        if let Some(login) = &self.here.database {
+            environment.insert("GREENLIGHT_DATABASE_CA_BUNDLE".to_owned(), login.authority.display().to_string());
+        }
         environment.extend(spec.environment);
         let command = match spec.command {
             // A function knows no working folder of ours: its command is meant relative to the scenario.
@@ -304,6 +309,7 @@ impl Furnisher<'_> {
             "dbname": login.name,
             "username": login.user,
             "password": login.password,
+            "sslmode": "verify-full",
         });
         let secret = Secret { value: secret.to_string(), created_at: self.now };
         state.stores.secrets.insert(format!("{name}/migrator"), secret);
@@ -312,7 +318,7 @@ impl Furnisher<'_> {
             Database {
                 engine: "postgres".to_owned(),
                 engine_version: login.version.clone(),
-                status: "available".to_owned(),
+                status: self.service.database_status.clone(),
                 host: login.host.clone(),
                 port: login.port,
                 name: login.name.clone(),
@@ -477,9 +483,9 @@ impl Furnisher<'_> {
 }
 
 impl DatabaseLogin {
-    /// `postgres://user:password@host:port/name`.
+    /// `postgres://user:password@host:port/name`, for tasks: they are rehearsed, their TLS is not.
     pub fn url(&self) -> String {
-        format!("postgres://{}:{}@{}:{}/{}", self.user, self.password, self.host, self.port, self.name)
+        format!("postgres://{}:{}@{}:{}/{}?sslmode=disable", self.user, self.password, self.host, self.port, self.name)
     }
 }
 

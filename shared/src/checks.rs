@@ -44,7 +44,7 @@ pub use self::task_definition_is_active::TaskDefinitionIsActive;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 15] = [
+pub const IDS: [&str; 16] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "images-exist",
@@ -52,6 +52,7 @@ pub const IDS: [&str; 15] = [
     "blue-is-healthy",
     "alarms-are-quiet",
     "rollback-is-armed",
+    "database-is-available",
     "green-runs-target-revision",
     "green-tasks-are-steady",
     "green-targets-are-healthy",
@@ -101,11 +102,12 @@ mod tests {
         ]
     }
 
-    /// `migrations-apply` lives with its hook.
+    /// The checks that need a database's driver live with their hooks.
     #[test]
     fn every_check_of_the_library_is_in_the_list() {
         let ids: Vec<&str> = all().iter().map(|check| check.id()).collect();
-        let listed: Vec<&str> = IDS.into_iter().filter(|id| *id != "migrations-apply").collect();
+        let listed: Vec<&str> =
+            IDS.into_iter().filter(|id| !["database-is-available", "migrations-apply"].contains(id)).collect();
         assert_eq!(ids, listed);
     }
 

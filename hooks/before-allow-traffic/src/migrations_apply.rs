@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight_postgres::locate::locate;
 
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Patience};
 use crate::migrations::files::{self, File};
-use crate::migrations::login::Login;
 use crate::settings::{Folder, Settings};
 
 /// Applies what is missing, once.
@@ -41,14 +41,8 @@ impl MigrationsApply {
                 "Name one in the plan (database.secret), then redeploy.",
             ));
         };
-        let value = context.ports.secrets.value(secret).await?;
-        let login = Login::new(&value, &self.settings.overrides).map_err(|error| {
-            Halt::no(
-                format!("secret {secret} {error}"),
-                "Give the secret RDS's form {username, password, host, port, dbname, engine}, or name database.host, port \
-                 and name in the plan; then redeploy.",
-            )
-        })?;
+        let Settings { overrides, roots, .. } = &self.settings;
+        let login = locate(&context.ports, secret, overrides, roots).await?.login;
         let attempt = Attempt {
             files: &files,
             login: &login,

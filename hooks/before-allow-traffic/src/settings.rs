@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenlight::plan::Plan;
-
-use crate::migrations::login::Overrides;
+use greenlight_postgres::locate::FurtherRoots;
+use greenlight_postgres::login::Overrides;
 
 /// How long a statement waits for a lock unless the plan says otherwise. Blue's queries queue behind it for as long.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +30,8 @@ pub struct Settings {
     pub secret: Option<String>,
     /// What the plan says about host, port and database; wins over the secret.
     pub overrides: Overrides,
+    /// Roots that the database may chain to beside the usual ones.
+    pub roots: FurtherRoots,
     /// How long a statement may wait for a lock. Default: [`LOCK_TIMEOUT`].
     pub lock_timeout: Duration,
 }
@@ -38,7 +40,8 @@ impl Settings {
     /// Read from the plan and the process's environment.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads what only this hook needs")]
     pub fn read(plan: &Plan) -> Self {
-        Self::read_from(plan, |name| std::env::var(name).ok())
+        let roots = FurtherRoots::from_environment();
+        Self { roots, ..Self::read_from(plan, |name| std::env::var(name).ok()) }
     }
 
     /// As [`Self::read`], from any source of variables. The plan wins; `GREENLIGHT_MIGRATIONS` serves teams without one.
@@ -55,13 +58,12 @@ impl Settings {
                     None => PathBuf::from(place),
                 }),
             };
-        let database = plan.database.clone();
+        let database = &plan.database;
         Self {
             folder,
             secret: database.as_ref().map(|database| database.secret.clone()),
-            overrides: database
-                .map(|database| Overrides { host: database.host, port: database.port, name: database.name })
-                .unwrap_or_default(),
+            overrides: database.as_ref().map(Overrides::from).unwrap_or_default(),
+            roots: FurtherRoots::NONE,
             lock_timeout: planned
                 .and_then(|migrations| migrations.lock_timeout)
                 .map_or(LOCK_TIMEOUT, |span| span.duration()),

@@ -1,5 +1,6 @@
 //! `BeforeInstall`: the last look before anything is started: blue is well, and green has a way to come and to go back.
 
+use before_install::DatabaseIsAvailable;
 use greenlight::checks::{
     AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, ImagesExist, ListenersAreWired, RollbackIsArmed,
     TaskDefinitionIsActive,
@@ -21,5 +22,6 @@ fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
         Box::new(BlueIsHealthy),
         Box::new(AlarmsAreQuiet),
         Box::new(RollbackIsArmed),
+        Box::new(DatabaseIsAvailable::from_plan(plan)),
     ])
 }

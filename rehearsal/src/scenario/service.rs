@@ -8,6 +8,7 @@ use greenlight::units::Span;
 use serde::Deserialize;
 
 use super::rules;
+use crate::postgres::Shown;
 
 /// The service.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +35,12 @@ pub struct ServiceSpec {
     /// Whether there is a PostgreSQL for it.
     #[serde(default = "yes")]
     pub database: bool,
+    /// What RDS says of it: `available`, `storage-full`, …
+    #[serde(default = "available")]
+    pub database_status: String,
+    /// The certificate that it shows.
+    #[serde(default)]
+    pub database_certificate: DatabaseCertificate,
     /// A folder of migrations with sqlx's names; the sample service's when missing.
     #[serde(default)]
     pub migrations: Option<Spanned<PathBuf>>,
@@ -102,6 +109,29 @@ pub struct Version {
     pub environment: BTreeMap<String, String>,
 }
 
+/// The certificate of a database.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseCertificate {
+    /// One that the hooks are told to trust.
+    #[default]
+    Trusted,
+    /// Of an authority that nobody knows.
+    OfAnotherAuthority,
+    /// For another name.
+    ForAnotherName,
+}
+
+impl DatabaseCertificate {
+    pub(crate) const fn shown(self) -> Shown {
+        match self {
+            Self::Trusted => Shown::Trusted,
+            Self::OfAnotherAuthority => Shown::OfAnotherAuthority,
+            Self::ForAnotherName => Shown::ForAnotherName,
+        }
+    }
+}
+
 /// What ECR knows of a version's image. Nothing is pulled: a task is a process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +182,9 @@ impl FindingSeverity {
     }
 }
 
+fn available() -> String {
+    "available".to_owned()
+}
 fn name() -> String {
     "orders".to_owned()
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use greenlight::check::CannotTell;
 use greenlight::deadline::Deadline;
+use greenlight_postgres::login::Login;
 
 use super::apply::{Failure, Turn, apply, inspect};
 use super::fault::{self, Class, jittered};
 use super::files::File;
 use super::ledger::{Applied, Ledger};
-use super::login::Login;
 use super::session::Session;
 use super::{Halt, counted, files_are, indexes, lock};
 

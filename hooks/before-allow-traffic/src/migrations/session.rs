@@ -4,18 +4,16 @@
 
 use std::time::Duration;
 
-use greenlight::check::CannotTell;
 use greenlight::deadline::Deadline;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use greenlight_postgres::connection;
+use greenlight_postgres::login::Login;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
 use tokio::time::timeout;
 
-use super::fault::{self, Class, halt};
-use super::login::Login;
+use super::fault::halt;
 use super::{Halt, lock};
 
-/// How long a connection may take to come about: a name to resolve, a handshake, a password.
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take; the server notices an unannounced end too.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Kept between the server's own end of a statement and ours, so that its message still arrives.
@@ -49,24 +47,10 @@ pub struct Session {
 impl Session {
     /// Connects.
     pub async fn open(login: &Login, caller: &str, deadline: Deadline, lock_timeout: Duration) -> Result<Self, Halt> {
-        let place = login.place();
-        let patience = CONNECT.min(deadline.left_for_questions());
-        let connection = match timeout(patience, connect(login.options(caller))).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(unreachable(login, error)),
-            Err(_) => {
-                return Err(CannotTell {
-                    asked: format!("{place}: no connection within {} s", patience.as_secs()),
-                    remedy: reach(login),
-                    transient: true,
-                    source: None,
-                }
-                .into());
-            }
-        };
+        let connection = connection::open(login, caller, deadline.left_for_questions()).await?;
         Ok(Self {
             connection,
-            place,
+            place: login.place(),
             deadline,
             lock_timeout,
             file_sets_limits: false,
@@ -136,53 +120,9 @@ impl Session {
 
     /// Why this server takes no writes; `None` when it does.
     pub async fn why_read_only(&mut self) -> Result<Option<&'static str>, Halt> {
-        const SQL: &str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool";
-        let found: Result<(bool, bool), _> =
-            sqlx::query_as(SQL).persistent(false).fetch_one(&mut self.connection).await;
-        let (replica, read_only) = found.map_err(|error| halt("the writer", &self.place, error))?;
+        let why = connection::why_read_only(&mut self.connection).await;
+        let why = why.map_err(|error| halt("the writer", &self.place, error))?;
         self.notices_our_end = self.run(NOTICE_OUR_END).await.is_ok();
-        Ok(match (replica, read_only) {
-            (true, _) => Some("a read replica"),
-            (false, true) => Some("read-only (default_transaction_read_only)"),
-            (false, false) => None,
-        })
+        Ok(why)
     }
-}
-
-async fn connect(options: PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    options.connect().await
-}
-
-fn unreachable(login: &Login, error: sqlx::Error) -> Halt {
-    let (place, said) = (login.place(), fault::words(&error));
-    match (fault::sqlstate(&error).as_deref(), fault::class(&error)) {
-        (Some("28P01" | "28000"), _) => Halt::no(
-            format!("{place} refused user {}: {said}", login.user),
-            "Put the current user and password into the secret, or allow this address in pg_hba; then redeploy.",
-        ),
-        (Some("3D000"), _) => Halt::no(
-            format!("{place}: {said}"),
-            "Create the database, or name another one in the plan (database.name); then redeploy.",
-        ),
-        (_, Class::Unready | Class::Busy) => Halt::not_yet(
-            format!("{place}: {said}"),
-            fault::jittered(Duration::from_secs(2)),
-            "Free connections of the database (max_connections), or wait until it has started; then redeploy.",
-        ),
-        (code, class) => CannotTell {
-            asked: format!("{place}: {}", if code.is_some() { "the connection was refused" } else { "no connection" }),
-            remedy: reach(login),
-            transient: class == Class::Lost,
-            source: Some(fault::words(&error).into()),
-        }
-        .into(),
-    }
-}
-
-fn reach(login: &Login) -> String {
-    format!(
-        "Let the function reach {}:{}: its subnets, the database's security group, its name; for a certificate that is not \
-         trusted, name the endpoint that RDS gave.",
-        login.host, login.port
-    )
 }

@@ -122,8 +122,8 @@ async fn a_host_that_cannot_be_reached() {
 async fn a_server_without_tls_where_it_is_asked_for() {
     let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     secret(&world, |value| value.replace('}', r#","sslmode":"verify-full"}"#));
-    let unknown = world.ask().await.unwrap_err();
-    assert!(!unknown.transient, "{}", chain(&unknown));
+    let (evidence, _) = world.no().await;
+    assert!(evidence.ends_with("no trusted connection: server does not support TLS"), "{evidence}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deadline::Deadline;
 use greenlight::fakes::Fakes;
 use greenlight::stage::Stage;
+use greenlight_postgres::locate::FurtherRoots;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -44,6 +45,7 @@ impl World {
             folder: Folder::Packaged(folder.path().to_owned()),
             secret: Some("orders/migrator".to_owned()),
             overrides: Default::default(),
+            roots: FurtherRoots::NONE,
             lock_timeout: Duration::from_millis(100),
         };
         let context = fakes.context(Stage::BeforeAllowTraffic);

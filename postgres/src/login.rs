@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use greenlight::plan;
 use greenlight::ports::Secret;
 use serde::Deserialize;
 use sqlx::ConnectOptions;
@@ -9,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// The roots that Amazon RDS's certificates chain to; the file says how old they are. RDS Proxy's chain to public roots,
 /// which sqlx brings.
-const RDS_ROOTS: &[u8] = include_bytes!("../../roots/rds.pem");
+const RDS_ROOTS: &[u8] = include_bytes!("../roots/rds.pem");
 
 /// PostgreSQL's own port.
 const PORT: u16 = 5432;
@@ -23,6 +24,15 @@ pub struct Overrides {
     pub port: Option<u16>,
     /// Name of the database.
     pub name: Option<String>,
+    /// Identifier of an RDS cluster or instance, whose writer endpoint is the host.
+    pub cluster: Option<String>,
+}
+
+impl From<&plan::Database> for Overrides {
+    fn from(planned: &plan::Database) -> Self {
+        let plan::Database { host, port, name, cluster, .. } = planned.clone();
+        Self { host, port, name, cluster }
+    }
 }
 
 /// Everything needed to connect. `Debug` does not show the password.
@@ -38,6 +48,7 @@ pub struct Login {
     pub user: String,
     password: Secret,
     tls: Tls,
+    roots: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +99,7 @@ impl Login {
             LoginError(format!("is not a JSON object of RDS's form (line {}, column {})", error.line(), error.column()))
         })?;
         if let Some(engine) = found.engine.as_deref().filter(|engine| !engine.contains("postgres")) {
-            return Err(LoginError(format!("is for engine {engine}; this check migrates PostgreSQL only")));
+            return Err(LoginError(format!("is for engine {engine}; greenlight speaks to PostgreSQL only")));
         }
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let host = overrides.host.clone().or(given(found.host));
@@ -128,7 +139,20 @@ impl Login {
             }
         };
         let port = overrides.port.unwrap_or(secret_port);
-        Ok(Self { host, port, database, user, password: Secret::new(password), tls })
+        Ok(Self { host, port, database, user, password: Secret::new(password), tls, roots: RDS_ROOTS.to_vec() })
+    }
+
+    /// Trusts these roots too, PEM.
+    #[must_use]
+    pub fn trusting(mut self, roots: &[u8]) -> Self {
+        self.roots.push(b'\n');
+        self.roots.extend_from_slice(roots);
+        self
+    }
+
+    /// Whether the server's certificate and name must be right, and not only some encryption be there.
+    pub fn is_verified(&self) -> bool {
+        self.tls == Tls::Verified
     }
 
     /// `orders on db.example.com:5432`.
@@ -147,8 +171,8 @@ impl Login {
             .application_name(application_name)
             .disable_statement_logging();
         match self.tls {
-            Tls::Verified => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(RDS_ROOTS.to_vec()),
-            Tls::VerifiedAuthority => options.ssl_mode(PgSslMode::VerifyCa).ssl_root_cert_from_pem(RDS_ROOTS.to_vec()),
+            Tls::Verified => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(self.roots.clone()),
+            Tls::VerifiedAuthority => options.ssl_mode(PgSslMode::VerifyCa).ssl_root_cert_from_pem(self.roots.clone()),
             Tls::Required => options.ssl_mode(PgSslMode::Require),
             Tls::Preferred => options.ssl_mode(PgSslMode::Prefer),
             Tls::None => options.ssl_mode(PgSslMode::Disable),
@@ -187,7 +211,12 @@ mod tests {
 
     #[test]
     fn the_plan_wins_over_the_secret() {
-        let overrides = Overrides { host: Some("127.0.0.1".to_owned()), port: Some(1), name: Some("shop".to_owned()) };
+        let overrides = Overrides {
+            host: Some("127.0.0.1".to_owned()),
+            port: Some(1),
+            name: Some("shop".to_owned()),
+            cluster: None,
+        };
         let login = Login::new(&Secret::new(RDS), &overrides).unwrap();
         assert_eq!(login.place(), "shop on 127.0.0.1:1");
         assert_eq!(login.tls, Tls::Preferred);
@@ -234,7 +263,7 @@ mod tests {
     fn another_engine_is_named() {
         assert_eq!(
             login(r#"{"engine":"mysql","username":"a","password":"b"}"#).unwrap_err(),
-            "is for engine mysql; this check migrates PostgreSQL only"
+            "is for engine mysql; greenlight speaks to PostgreSQL only"
         );
     }
 }

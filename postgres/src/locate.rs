@@ -1,0 +1,216 @@
+//! From the plan's words to a login: the secret, and the endpoint of the writer where an RDS identifier is named.
+
+use std::time::Duration;
+
+use greenlight::check::CannotTell;
+use greenlight::ports::{Database, Ports};
+
+use crate::Halt;
+use crate::login::{Login, LoginError, Overrides};
+
+/// Pause before a database is looked at again that changes its state.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// States that pass by themselves, in which no connection can be expected.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html>
+const PASSING: [&str; 10] = [
+    "creating",
+    "failing-over",
+    "migrating",
+    "moving-to-vpc",
+    "promoting",
+    "rebooting",
+    "renaming",
+    "starting",
+    "upgrading",
+    "backtracking",
+];
+
+/// States out of which only a person helps. Those that begin so end in the reason.
+const BROKEN: [&str; 12] = [
+    "cloning-failed",
+    "delete-precheck",
+    "deleting",
+    "failed",
+    "inaccessible-encryption-credentials",
+    "incompatible-",
+    "insufficient-capacity",
+    "migration-failed",
+    "restore-error",
+    "stopped",
+    "stopping",
+    "storage-full",
+];
+
+/// Roots that databases may chain to beside those of RDS and the public ones: PEM, or why there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FurtherRoots(Result<Vec<u8>, String>);
+
+impl FurtherRoots {
+    /// None.
+    pub const NONE: Self = Self(Ok(Vec::new()));
+
+    /// Those in the file that `GREENLIGHT_DATABASE_CA_BUNDLE` names, where it names one.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads what only databases need")]
+    pub fn from_environment() -> Self {
+        let path = std::env::var("GREENLIGHT_DATABASE_CA_BUNDLE").ok().filter(|path| !path.trim().is_empty());
+        path.map_or(Self::NONE, |path| {
+            Self(std::fs::read(&path).map_err(|error| format!("GREENLIGHT_DATABASE_CA_BUNDLE names {path}: {error}")))
+        })
+    }
+
+    /// These, in PEM.
+    pub fn these(pem: impl Into<Vec<u8>>) -> Self {
+        Self(Ok(pem.into()))
+    }
+}
+
+/// What is known of a database before anybody connects.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// How to log in.
+    pub login: Login,
+    /// What RDS says of it, where the plan names a cluster or an instance.
+    pub rds: Option<Database>,
+}
+
+/// Reads the secret and asks RDS, side by side. Ends where no connection can be expected.
+pub async fn locate(ports: &Ports, secret: &str, overrides: &Overrides, roots: &FurtherRoots) -> Result<Located, Halt> {
+    let rds = async {
+        match &overrides.cluster {
+            Some(identifier) => writer(ports, identifier).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let value = async { Ok(ports.secrets.value(secret).await?) };
+    let (rds, value) = match tokio::join!(rds, value) {
+        // What RDS says is the better reason.
+        (Err(halt), _) | (_, Err(halt)) => return Err(halt),
+        (Ok(rds), Ok(value)) => (rds, value),
+    };
+    let mut overrides = overrides.clone();
+    if let Some((host, port)) = rds.as_ref().and_then(|database| database.writer.clone()) {
+        (overrides.host, overrides.port) = (Some(host), overrides.port.or(Some(port)));
+    }
+    let login = Login::new(&value, &overrides).map_err(|error| wrong_secret(secret, &error))?;
+    let further = roots.0.as_ref().map_err(|why| CannotTell {
+        asked: why.clone(),
+        remedy: "Name a readable file of PEM certificates there, or take the variable away; then redeploy.".to_owned(),
+        transient: false,
+        source: None,
+    })?;
+    Ok(Located { login: login.trusting(further), rds })
+}
+
+/// What RDS says, if its state lets anybody in. A state that nobody knows here is left to the connection to judge.
+async fn writer(ports: &Ports, identifier: &str) -> Result<Database, Halt> {
+    let Some(database) = ports.databases.database(identifier).await? else {
+        return Err(Halt::no(
+            format!("RDS has neither a cluster nor an instance {identifier}"),
+            "Correct database.cluster in the plan: the identifier in this account and Region; then redeploy.",
+        ));
+    };
+    let Database { kind, status, engine, .. } = &database;
+    let state = format!("{kind} {identifier} is {status}");
+    if !engine.contains("postgres") {
+        return Err(Halt::CannotTell(CannotTell {
+            asked: format!("{kind} {identifier}: it is {engine}, and greenlight speaks to PostgreSQL only"),
+            remedy: "Take database out of the plan; then redeploy.".to_owned(),
+            transient: false,
+            source: None,
+        }));
+    }
+    if BROKEN.iter().any(|broken| status.starts_with(broken)) {
+        return Err(Halt::no(state, "Bring the database back, as its events in RDS say; then redeploy."));
+    }
+    if PASSING.contains(&status.as_str()) || database.writer.is_none() {
+        return Err(Halt::not_yet(state, LOOK_AGAIN, "Wait until RDS calls it available; then redeploy."));
+    }
+    Ok(database)
+}
+
+fn wrong_secret(secret: &str, error: &LoginError) -> Halt {
+    Halt::no(
+        format!("secret {secret} {error}"),
+        "Give the secret RDS's form {username, password, host, port, dbname, engine}, or name database.cluster or host, \
+         port and name in the plan; then redeploy.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use greenlight::check::Answer;
+    use greenlight::fakes::Fakes;
+    use greenlight::ports::Database;
+
+    use super::{FurtherRoots, locate};
+    use crate::login::Overrides;
+
+    async fn told(database: Option<Database>) -> String {
+        let fakes = Fakes::well();
+        let secret = r#"{"username":"a","password":"b","host":"old.example","port":1,"dbname":"orders"}"#;
+        fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
+        fakes.state().databases.extend(database);
+        let overrides = Overrides { cluster: Some("orders".to_owned()), ..Overrides::default() };
+        match locate(&fakes.ports(), "orders/migrator", &overrides, &FurtherRoots::NONE).await {
+            Ok(located) => format!("at {}", located.login.place()),
+            Err(halt) => match halt.into_answer() {
+                Ok(Answer::No { evidence, .. }) => format!("no: {evidence}"),
+                Ok(Answer::NotYet { evidence, .. }) => format!("not yet: {evidence}"),
+                Ok(Answer::Yes { evidence }) => evidence,
+                Err(unknown) => format!("cannot tell: {unknown}"),
+            },
+        }
+    }
+
+    fn database(status: &str) -> Option<Database> {
+        Some(Database {
+            kind: "cluster",
+            identifier: "orders".to_owned(),
+            engine: "aurora-postgresql".to_owned(),
+            status: status.to_owned(),
+            writer: Some(("orders.cluster-1.eu-central-1.rds.amazonaws.com".to_owned(), 5432)),
+        })
+    }
+
+    #[tokio::test]
+    async fn states_that_serve_lead_to_the_writer_and_unknown_ones_too() {
+        for status in ["available", "backing-up", "storage-optimization", "modifying", "a-new-word"] {
+            let at = "at orders on orders.cluster-1.eu-central-1.rds.amazonaws.com:5432";
+            assert_eq!(told(database(status)).await, at, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn states_that_do_not_serve_are_told_apart() {
+        assert_eq!(told(database("failing-over")).await, "not yet: cluster orders is failing-over");
+        for status in
+            ["stopped", "storage-full", "incompatible-network", "inaccessible-encryption-credentials-recoverable"]
+        {
+            assert_eq!(told(database(status)).await, format!("no: cluster orders is {status}"));
+        }
+        let without = database("available").map(|database| Database { writer: None, ..database });
+        assert_eq!(told(without).await, "not yet: cluster orders is available");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_or_no_postgresql_is_said() {
+        assert_eq!(told(None).await, "no: RDS has neither a cluster nor an instance orders");
+        let other = database("available").map(|database| Database { engine: "aurora-mysql".to_owned(), ..database });
+        assert_eq!(
+            told(other).await,
+            "cannot tell: cluster orders: it is aurora-mysql, and greenlight speaks to PostgreSQL only"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_an_identifier_the_secret_says_where_it_is() {
+        let fakes = Fakes::well();
+        let secret = r#"{"username":"a","password":"b","host":"old.example","port":1,"dbname":"orders"}"#;
+        fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
+        let located = locate(&fakes.ports(), "orders/migrator", &Overrides::default(), &FurtherRoots::NONE).await;
+        assert_eq!(located.unwrap().login.place(), "orders on old.example:1");
+    }
+}
