@@ -109,6 +109,9 @@ scenarios! {
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     without_a_plan_the_default_questions_are_asked = "default-questions",
+    green_that_answers_otherwise_than_blue_never_gets_users = "green-answers-otherwise",
+    green_that_cannot_take_the_load_never_gets_users = "green-cannot-take-the-load",
+    green_that_reports_another_version_is_not_believed = "green-reports-another-version",
     a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
     green_that_ends_at_once_never_gets_users = "green-crashes",
     green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
@@ -119,6 +122,7 @@ scenarios! {
     a_rollback_by_hand_is_seen_and_not_stopped = "rollback-by-hand",
     hooks_of_a_rollback_say_yes_at_once = "rollback-calls-hooks",
     a_silent_hook_costs_an_hour_of_nobodys_time = "silent-hook",
+    a_test_listener_that_leads_to_blue_tests_nothing = "test-listener-leads-to-blue",
     a_person_stops_the_canary = "stop-by-hand",
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
 }

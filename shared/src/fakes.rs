@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use crate::check::{CannotTell, CheckContext};
 use crate::deadline::Deadline;
 use crate::deployment::{Deployment, Listener, TaskSet};
+use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
     AlarmState, Alarms, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Secret, Secrets, TargetHealth, Targets,
     Task, TaskDefinition, Tasks,
@@ -101,6 +102,7 @@ impl Fakes {
             targets: world.clone(),
             alarms: world.clone(),
             probe: world.clone(),
+            load: world.clone(),
             secrets: world,
         }
     }
@@ -190,6 +192,28 @@ impl Probe for Fakes {
         });
         state.requests.push(request);
         reply.unwrap_or_else(|| Err(ProbeError { reason: "connection refused".to_owned(), refused: true }))
+    }
+}
+
+/// Every request of a load takes as long as its reply says.
+#[async_trait]
+impl Load for Fakes {
+    async fn run(&self, barrage: Barrage, fault: &LoadFault<'_>) -> Tally {
+        let sender = Replying { world: self, requests: barrage.requests.clone() };
+        load::send(&barrage, &sender, fault).await
+    }
+}
+
+struct Replying<'a> {
+    world: &'a Fakes,
+    requests: Vec<ProbeRequest>,
+}
+
+impl Sender for Replying<'_> {
+    async fn send(&self, number: usize) -> Result<ProbeResponse, ProbeError> {
+        let reply = self.world.send(self.requests[number].clone()).await?;
+        tokio::time::sleep(reply.took).await;
+        Ok(reply)
     }
 }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::check::CannotTell;
 use crate::deployment::{DeploymentId, TaskSet};
+use crate::load::Load;
 
 /// Every port, cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Ports {
     pub alarms: Arc<dyn Alarms>,
     /// HTTP requests to the load balancer.
     pub probe: Arc<dyn Probe>,
+    /// Many HTTP requests to the load balancer.
+    pub load: Arc<dyn Load>,
     /// Secrets Manager.
     pub secrets: Arc<dyn Secrets>,
 }

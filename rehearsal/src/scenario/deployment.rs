@@ -34,6 +34,9 @@ pub struct DeploymentSpec {
     /// Whether there is a test listener.
     #[serde(default = "yes")]
     pub test_listener: bool,
+    /// Share of the test traffic that somebody else's change of the listener sends to blue; 100% is all of it.
+    #[serde(default)]
+    pub test_listener_leaks: Option<Spanned<Percent>>,
     /// Where the AppSpec is kept.
     #[serde(default)]
     pub app_spec: AppSpecPlace,
@@ -170,6 +173,9 @@ impl DeploymentSpec {
             let known = greenlight::document::one_of(&config.value, &PREDEFINED.map(|(name, _)| name));
             let message = format!("unknown deployment configuration `{}`; {known}", config.value);
             sense.refuse(config.referenced, message);
+        }
+        if let Some(leak) = self.test_listener_leaks.as_ref().filter(|_| !self.test_listener) {
+            return text.refuse(leak.referenced, "there is no test listener that could leak: `test_listener: false`");
         }
         let mut said = [&self.canary, &self.linear].into_iter().flatten().map(|it| it.referenced).collect::<Vec<_>>();
         said.extend(self.config.as_ref().map(|config| config.referenced));
