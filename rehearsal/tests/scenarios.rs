@@ -34,6 +34,7 @@ const VARIES: &[(&str, &str)] = &[
     (r"ecs-svc/\d+", "ecs-svc/…"),
     (r":\d{4,5}\b", ":…"),
     (r"\b\d+(\.\d+)? ?(ms|µs|s)\b", "… s"),
+    (r"\b\d+ of \d+ requests", "… of … requests"),
     (r"\b\d+ MiB", "… MiB"),
     (r"\[\d+\.\d+ \([^)]*\)", "[…"),
     (r"\(request [0-9a-f-]{36}\)", "(request …)"),
@@ -111,6 +112,7 @@ scenarios! {
     without_a_plan_the_default_questions_are_asked = "default-questions",
     green_that_answers_otherwise_than_blue_never_gets_users = "green-answers-otherwise",
     green_that_cannot_take_the_load_never_gets_users = "green-cannot-take-the-load",
+    green_that_fails_more_often_than_blue_is_taken_back = "green-is-worse-than-blue",
     green_that_reports_another_version_is_not_believed = "green-reports-another-version",
     a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
     green_that_ends_at_once_never_gets_users = "green-crashes",
@@ -123,6 +125,7 @@ scenarios! {
     hooks_of_a_rollback_say_yes_at_once = "rollback-calls-hooks",
     a_silent_hook_costs_an_hour_of_nobodys_time = "silent-hook",
     a_test_listener_that_leads_to_blue_tests_nothing = "test-listener-leads-to-blue",
+    https_listeners_are_asked_with_the_services_own_name = "https-listeners",
     a_person_stops_the_canary = "stop-by-hand",
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
 }

@@ -12,6 +12,7 @@ mod ecs;
 mod failure;
 mod listeners;
 mod load_balancing;
+mod metrics;
 mod objects;
 mod parameters;
 mod recent;

@@ -9,6 +9,7 @@ mod container_matches_load_balancer;
 mod difference;
 mod green;
 mod green_answers;
+mod green_is_no_worse_than_blue;
 mod green_runs_target_revision;
 mod green_targets_are_healthy;
 mod green_tasks_are_steady;
@@ -34,6 +35,7 @@ pub use self::blue_and_green_agree::BlueAndGreenAgree;
 pub use self::blue_is_healthy::BlueIsHealthy;
 pub use self::container_matches_load_balancer::ContainerMatchesLoadBalancer;
 pub use self::green_answers::GreenAnswers;
+pub use self::green_is_no_worse_than_blue::GreenIsNoWorseThanBlue;
 pub use self::green_runs_target_revision::GreenRunsTargetRevision;
 pub use self::green_targets_are_healthy::GreenTargetsAreHealthy;
 pub use self::green_tasks_are_steady::GreenTasksAreSteady;
@@ -46,7 +48,7 @@ pub use self::task_definition_is_active::TaskDefinitionIsActive;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 16] = [
+pub const IDS: [&str; 17] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "listeners-are-wired",
@@ -63,6 +65,7 @@ pub const IDS: [&str; 16] = [
     "migrations-apply",
     "production-serves-green",
     "alarms-stay-quiet",
+    "green-is-no-worse-than-blue",
 ];
 
 /// What a *no* of this check does where the plan does not say.
@@ -112,6 +115,7 @@ test_traffic:
             Box::new(BlueAndGreenAgree::from_plan(&plan).expect("the plan compares")),
             Box::new(ProductionServesGreen::from_plan(&defaults)),
             Box::new(AlarmsStayQuiet::from_plan(&defaults)),
+            Box::new(GreenIsNoWorseThanBlue::from_plan(&defaults)),
         ]
     }
 

@@ -15,8 +15,8 @@ use crate::deadline::Deadline;
 use crate::deployment::{Deployment, Listener, TaskSet};
 use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
-    AlarmState, Alarms, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Secret, Secrets, TargetHealth, Targets,
-    Task, TaskDefinition, Tasks,
+    AlarmState, Alarms, Counts, Metrics, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Secret, Secrets,
+    TargetHealth, Targets, Task, TaskDefinition, Tasks,
 };
 use crate::stage::Stage;
 
@@ -50,6 +50,8 @@ pub struct State {
     pub listeners: Vec<Listener>,
     /// Alarms that CloudWatch knows.
     pub alarms: Vec<AlarmState>,
+    /// Requests that CloudWatch counted, by ARN of the target group.
+    pub requests_counted: BTreeMap<String, BTreeMap<jiff::Timestamp, Counts>>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, String>,
     /// Replies by the end of the URL, in the order they are given; the last one is given again and again.
@@ -101,6 +103,7 @@ impl Fakes {
             tasks: world.clone(),
             targets: world.clone(),
             alarms: world.clone(),
+            metrics: world.clone(),
             probe: world.clone(),
             load: world.clone(),
             secrets: world,
@@ -178,6 +181,20 @@ impl Alarms for Fakes {
     async fn states(&self, names: &[String]) -> Result<Vec<AlarmState>, CannotTell> {
         let state = self.reach("state of the alarms")?;
         Ok(state.alarms.iter().filter(|alarm| names.contains(&alarm.name)).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Metrics for Fakes {
+    async fn requests(
+        &self,
+        _load_balancer_arn: &str,
+        target_group_arn: &str,
+        from: jiff::Timestamp,
+    ) -> Result<BTreeMap<jiff::Timestamp, Counts>, CannotTell> {
+        let state = self.reach(&format!("requests of {target_group_arn}"))?;
+        let counted = state.requests_counted.get(target_group_arn).cloned().unwrap_or_default();
+        Ok(counted.into_iter().filter(|(at, _)| *at >= from).collect())
     }
 }
 

@@ -126,7 +126,7 @@ pub struct Production {
 pub struct WorseThanBlue {
     /// How many percentage points more of green's requests may fail than of blue's. Default 1pp.
     pub worse_than_blue_by: Option<Points>,
-    /// How many requests each colour must have had. Without it, fewer than 200 are no reason to stop.
+    /// How many requests each colour must have had. Without it, fewer than 100 are not compared, and no reason to stop.
     pub at_least: Option<Requests>,
 }
 

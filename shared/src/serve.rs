@@ -64,6 +64,7 @@ fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redaction
                 tasks: aws.clone(),
                 targets: aws.clone(),
                 alarms: aws.clone(),
+                metrics: aws.clone(),
                 secrets: aws.clone(),
                 load: probe.clone(),
                 probe,

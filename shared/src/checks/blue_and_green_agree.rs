@@ -159,7 +159,8 @@ impl BlueAndGreenAgree {
         );
         let others: Vec<String> = differing
             .iter()
-            .flat_map(|(request, found)| found.differences.iter().map(|it| format!("{} of {}", it.place, request.name)))
+            .flat_map(|(other, found)| found.differences.iter().map(|it| (other.name.as_str(), it.place.as_str())))
+            .map(|(other, place)| if other == request.name { place.to_owned() } else { format!("{place} of {other}") })
             .skip(1)
             .collect();
         if !others.is_empty() {

@@ -21,7 +21,7 @@ test_traffic:
     - { get: "/orders/${order}", expect: { status: 2xx, body_contains: A1 }, attempts: 3 }
     - name: log in
       post: /login
-      form: { user: smoke, password: "${smoke_password}" }
+      form: { password: "${smoke_password}", user: smoke }
       follow_redirects: 2
       in_a_row: 2
       expect: { headers: { location: { exists: false } }, json: { $.lines: { length: "> 0" } }, body_matches: "^[{]" }
