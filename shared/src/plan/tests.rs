@@ -308,7 +308,7 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:9:18: the host is set by `test_traffic.host`
        9 |       headers: { Host: b, Authorization: …
          |                  ^
-    plan.yaml:9:27: `Authorization` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+    plan.yaml:9:27: `Authorization` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
        9 |       headers: { Host: b, Authorization: …
          |                           ^
     plan.yaml:10:25: `id` is no path into JSON; expected one such as `$.status` or `$.items[0].id`
@@ -320,13 +320,13 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:11:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`, `order`; did you mean `order`?
       11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
          |              ^
-    plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `body`, `expect`, `capture`, `attempts`; did you mean `expect`?
+    plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `form`, `body`, `expect`, `capture`, `attempts`, `in_a_row`, `follow_redirects`; did you mean `expect`?
       11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
          |                                          ^
     plan.yaml:12:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
       12 | production: { bake: 180 }
          |                     ^
-    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-answers`, `requests-pass`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`; did you mean `alarms-are-quiet`?
+    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`; did you mean `alarms-are-quiet`?
       13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
          |           ^
     plan.yaml:13:58: unknown word `no`; expected one of `blocking`, `advisory`
