@@ -12,10 +12,13 @@ use std::time::Duration;
 use anyhow::Context;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use crate::certificates;
 use crate::world::World;
 use crate::world::load_balancer::{Listener, ListenerRole, load_balancer_dimension};
 
@@ -40,6 +43,9 @@ use measure::LoadBalancerSeries;
 use proxy::{Front, Proxy};
 use routing::Router;
 use socket::Socket;
+
+/// How long a client may take to agree on how to encrypt.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long requests under way may take to end when the load balancer is stopped.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -91,7 +97,10 @@ impl Alb {
                 }
             });
             let series = LoadBalancerSeries::new(&world.metrics, load_balancer_dimension(&listener.load_balancer));
-            fronts.push((socket, Front { listener: listener.arn, role: listener.role, port, series }));
+            let tls = listener.certificate.as_ref().map(certificates::acceptor).transpose();
+            let tls = tls.context("a listener's certificate cannot be used")?;
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            fronts.push((socket, tls, Front { listener: listener.arn, role: listener.role, port, scheme, series }));
         }
 
         let access_log = AccessLog::default();
@@ -103,8 +112,8 @@ impl Alb {
 
         let stopping = watch::Sender::new(false);
         let mut serving = JoinSet::new();
-        for (socket, front) in fronts {
-            serving.spawn(accept(socket, Arc::new(front), proxy.clone(), stopping.subscribe()));
+        for (socket, tls, front) in fronts {
+            serving.spawn(accept(socket, tls, Arc::new(front), proxy.clone(), stopping.subscribe()));
         }
         Ok(AlbHandle { stopping, fronts: serving, _actors: actors, access_log })
     }
@@ -141,7 +150,13 @@ async fn bind(listener: &Listener) -> anyhow::Result<TcpListener> {
 }
 
 /// Takes connections until told to stop, then waits for those that are open.
-async fn accept(socket: TcpListener, front: Arc<Front>, proxy: Arc<Proxy>, stopping: watch::Receiver<bool>) {
+async fn accept(
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+    front: Arc<Front>,
+    proxy: Arc<Proxy>,
+    stopping: watch::Receiver<bool>,
+) {
     let mut open = JoinSet::new();
     let stop = told(stopping.clone());
     tokio::pin!(stop);
@@ -149,7 +164,19 @@ async fn accept(socket: TcpListener, front: Arc<Front>, proxy: Arc<Proxy>, stopp
         tokio::select! {
             accepted = socket.accept() => match accepted {
                 Ok((stream, client)) => {
-                    open.spawn(serve(stream, client, front.clone(), proxy.clone(), stopping.clone()));
+                    // Without it small answers wait for the client's acknowledgement.
+                    let _ = stream.set_nodelay(true);
+                    let (front, proxy, stopping) = (front.clone(), proxy.clone(), stopping.clone());
+                    match tls.clone() {
+                        None => open.spawn(serve(stream, client, front, proxy, stopping)),
+                        Some(tls) => open.spawn(async move {
+                            match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                                Ok(Ok(stream)) => serve(stream, client, front, proxy, stopping).await,
+                                Ok(Err(error)) => tracing::debug!("no TLS with a client of port {}: {error}", front.port),
+                                Err(_) => tracing::debug!("a client of port {} never finished its handshake", front.port),
+                            }
+                        }),
+                    };
                 }
                 // Too many open files, for example: the next accept would fail at once as well.
                 Err(error) => {
@@ -165,15 +192,10 @@ async fn accept(socket: TcpListener, front: Arc<Front>, proxy: Arc<Proxy>, stopp
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(
-    stream: TcpStream,
-    client: SocketAddr,
-    front: Arc<Front>,
-    proxy: Arc<Proxy>,
-    stopping: watch::Receiver<bool>,
-) {
-    // Without it small answers wait for the client's acknowledgement.
-    let _ = stream.set_nodelay(true);
+async fn serve<S>(stream: S, client: SocketAddr, front: Arc<Front>, proxy: Arc<Proxy>, stopping: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let served = Arc::new(AtomicU64::new(0));
     let service = service_fn(|request| {
         served.fetch_add(1, Ordering::Release);

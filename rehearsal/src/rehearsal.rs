@@ -10,6 +10,7 @@ use greenlight::stage::Stage;
 use tokio::task::JoinSet;
 
 use crate::alb::{Alb, AlbHandle};
+use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::codedeploy::api::{self, NewDeployment, NewRevision};
 use crate::codedeploy::engine::{self, in_words};
@@ -20,12 +21,13 @@ use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
 use crate::scenario::{Loaded, RequestSpec};
 use crate::served_plan::ServedPlan;
-use crate::setup::{self, DatabaseLogin, Prepared, Surroundings};
+use crate::setup::{self, DatabaseLogin, Https, Prepared, Surroundings};
 use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
+use crate::world::load_balancer::{Action, ListenerRole};
 use crate::world::services::Task;
 use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda, mutants};
@@ -69,6 +71,29 @@ pub struct Rehearsal {
     wire: WireHandle,
     alb: AlbHandle,
     postgres: Option<Postgres>,
+    https: Option<Encryption>,
+}
+
+/// What encrypts the listeners, where the scenario wants it.
+struct Encryption {
+    host: String,
+    authority: Authority,
+    /// Holds the authority's certificate until the end.
+    folder: tempfile::TempDir,
+}
+
+impl Encryption {
+    fn of(loaded: &Loaded) -> Result<Option<Self>> {
+        let Some(host) = &loaded.scenario.deployment.https else { return Ok(None) };
+        let (authority, folder) = (Authority::new()?, tempfile::tempdir().context("no temporary folder")?);
+        let encryption = Self { host: host.value.clone(), authority, folder };
+        std::fs::write(encryption.roots(), encryption.authority.pem()).context("no file for the authority")?;
+        Ok(Some(encryption))
+    }
+
+    fn roots(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
 }
 
 impl Rehearsal {
@@ -76,11 +101,18 @@ impl Rehearsal {
     /// line on.
     pub async fn open(world: Arc<World>, loaded: Loaded, machine: &Machine) -> Result<Self> {
         let postgres = database(&world, &loaded, machine).await?;
+        let https = Encryption::of(&loaded)?;
         let plan = ServedPlan::of(loaded.plan.as_ref().map(|(_, text)| text.as_str()));
         let here = Surroundings {
             binaries: machine.binaries.clone(),
             sample_migrations: machine.sample_migrations.clone(),
             database: postgres.as_ref().map(|postgres| login(postgres, &loaded)),
+            https: match &https {
+                Some(https) => {
+                    Some(Https { certificate: https.authority.certificate(&https.host)?, roots: https.roots() })
+                }
+                None => None,
+            },
         };
         let prepared = setup::furnish(&world, &loaded, &plan, &here);
         say_what_is_not_as_on_aws(&world, &loaded, &plan);
@@ -89,7 +121,7 @@ impl Rehearsal {
             Wire::start(Arc::clone(&world), machine.endpoint_port).await.context("the AWS endpoint cannot start")?;
         let actors = actors(&world, &loaded, machine, wire.url());
         let mut rehearsal =
-            Self { world, prepared, loaded, ledger: Ledger::new(), traffic: None, actors, wire, alb, postgres };
+            Self { world, prepared, loaded, ledger: Ledger::new(), traffic: None, actors, wire, alb, postgres, https };
         match rehearsal.blue_serves().await {
             Ok(()) => {
                 rehearsal.start_traffic()?;
@@ -241,6 +273,10 @@ impl Rehearsal {
         let spec = &self.loaded.scenario.traffic;
         plan.rate = spec.rate.per_second().ceil() as u32;
         plan.timeout = PATIENCE;
+        if let Some(https) = &self.https {
+            plan.host.clone_from(&https.host);
+            plan.tls = Some(https.authority.client()?);
+        }
         if let Some(requests) = &spec.requests {
             plan.requests = requests.value.iter().map(planned).collect::<Result<_>>()?;
         } else if self.loaded.scenario.service.command.is_some() {
@@ -327,7 +363,31 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
         let world = Arc::clone(world);
         actors.spawn(async move { mutants::leak(&world).await });
     }
+    if let Some(leak) = &loaded.scenario.deployment.test_listener_leaks {
+        actors.spawn(leak_to_blue(Arc::clone(world), leak.value.percent().round() as u32));
+    }
     actors
+}
+
+/// Somebody else's pipeline: as soon as the test listener leads to green, a share of it leads to blue.
+async fn leak_to_blue(world: Arc<World>, percent: u32) {
+    let moved = |state: &State| {
+        let blue = state.services.first()?.primary()?.target_group.clone();
+        let test = state.listeners.iter().find(|listener| listener.role == ListenerRole::Test)?;
+        let Action::Forward(groups) = &test.rules.first()?.action else { return None };
+        let green = groups.iter().find(|(arn, weight)| *weight > 0 && *arn != blue)?.0.clone();
+        Some((test.arn.clone(), blue, green))
+    };
+    let (listener, blue, green) = world.until(moved).await;
+    world.update(|state| {
+        for rule in state.listener_mut(&listener).into_iter().flat_map(|listener| &mut listener.rules) {
+            if let Action::Forward(groups) = &mut rule.action {
+                *groups = vec![(blue.clone(), percent), (green.clone(), 100 - percent)];
+            }
+        }
+    });
+    world.say(Who::Rehearsal, format!("somebody else lets the test listener send {percent} % to blue"));
+    std::future::pending().await
 }
 
 /// Tells the ledger which part of the deployment requests fall into.

@@ -19,7 +19,9 @@ use crate::world::deployments::{
 };
 use crate::world::faults::Fault;
 use crate::world::functions::Function;
-use crate::world::load_balancer::{Action, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup};
+use crate::world::load_balancer::{
+    Action, Certificate, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup,
+};
 use crate::world::metrics::MetricId;
 use crate::world::services::{Colour, Container, Service, TaskDefinition, TaskSet, TaskSetStatus};
 use crate::world::stores::{Database, Image, Object, Parameter, Secret};
@@ -48,6 +50,17 @@ pub struct Surroundings {
     pub sample_migrations: PathBuf,
     /// The database, where the service has one.
     pub database: Option<DatabaseLogin>,
+    /// What HTTPS listeners need, where there are any.
+    pub https: Option<Https>,
+}
+
+/// What HTTPS listeners need.
+#[derive(Clone)]
+pub struct Https {
+    /// The certificate of both listeners.
+    pub certificate: Certificate,
+    /// The file with the certificate of its authority.
+    pub roots: PathBuf,
 }
 
 /// How to reach the database.
@@ -117,13 +130,11 @@ impl Furnisher<'_> {
         let balancer =
             LoadBalancer { name: name.clone(), id: hex(16), dns_name: "127.0.0.1".to_owned(), created_at: self.now };
         let groups = [self.target_group(&balancer, 1), self.target_group(&balancer, 2)];
-        let production = listener(&balancer, ListenerRole::Production, &groups[0].arn);
-        let test = self
-            .loaded
-            .scenario
-            .deployment
-            .test_listener
-            .then(|| listener(&balancer, ListenerRole::Test, &groups[0].arn));
+        let certificate = self.here.https.as_ref().map(|https| https.certificate.clone());
+        let listener =
+            |role| Listener { certificate: certificate.clone(), ..listener(&balancer, role, &groups[0].arn) };
+        let production = listener(ListenerRole::Production);
+        let test = self.loaded.scenario.deployment.test_listener.then(|| listener(ListenerRole::Test));
         state.alarms = self.alarms(&balancer, &groups);
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
         let mut green = self.task_definition(2, &self.loaded.scenario.green);
@@ -245,6 +256,9 @@ impl Furnisher<'_> {
         }
         if let Some(login) = &self.here.database {
             environment.insert("GREENLIGHT_DATABASE_CA_BUNDLE".to_owned(), login.authority.display().to_string());
+        }
+        if let Some(https) = &self.here.https {
+            environment.insert("GREENLIGHT_CA_BUNDLE".to_owned(), https.roots.display().to_string());
         }
         environment.extend(spec.environment);
         let command = match spec.command {
@@ -524,6 +538,7 @@ fn listener(balancer: &LoadBalancer, role: ListenerRole, target_group: &str) -> 
         load_balancer: balancer.arn(),
         port: 0,
         role,
+        certificate: None,
         rules: vec![rule],
     }
 }

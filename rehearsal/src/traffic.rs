@@ -11,6 +11,9 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::alb::access_log::AccessLog;
 use crate::alb::connections::{Connections, SendError};
@@ -29,6 +32,8 @@ pub struct TrafficPlan {
     pub port: u16,
     /// The host users ask for.
     pub host: String,
+    /// How they connect to an HTTPS listener.
+    pub tls: Option<Arc<ClientConfig>>,
     /// Requests a second of real time.
     pub rate: u32,
     /// What they ask, one after the other, over and over.
@@ -60,6 +65,7 @@ impl TrafficPlan {
         Self {
             port,
             host: "orders.example.com".to_owned(),
+            tls: None,
             rate: 200,
             requests: vec![get("/orders"), order, get("/orders"), get("/version")],
             timeout: Duration::from_secs(10),
@@ -178,8 +184,14 @@ struct Users {
 
 impl Users {
     fn new(plan: &TrafficPlan, ledger: Ledger) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.port));
+        let name = ServerName::try_from(plan.host.clone()).ok();
+        let connections = match plan.tls.clone().zip(name) {
+            Some((config, name)) => Connections::over_tls(address, TlsConnector::from(config), name),
+            None => Connections::new(address),
+        };
         Self {
-            connections: Connections::new(SocketAddr::from((Ipv4Addr::LOCALHOST, plan.port))),
+            connections,
             host: HeaderValue::from_str(&plan.host).unwrap_or(HeaderValue::from_static("localhost")),
             patience: plan.timeout,
             ledger,

@@ -44,8 +44,12 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
     let loaded = load(yaml);
     let world = Arc::new(World::new(Clock::new()));
     let plan = ServedPlan::of(None);
-    let here =
-        Surroundings { binaries: PathBuf::from("bin"), sample_migrations: PathBuf::from("migrations"), database: None };
+    let here = Surroundings {
+        binaries: PathBuf::from("bin"),
+        sample_migrations: PathBuf::from("migrations"),
+        database: None,
+        https: None,
+    };
     let prepared = setup::furnish(&world, &loaded, &plan, &here);
     let mut actors = JoinSet::new();
     actors.spawn(rehearsal::ecs::run(Arc::clone(&world)));

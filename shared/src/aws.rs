@@ -14,6 +14,7 @@ mod failure;
 mod listeners;
 mod load_balancing;
 mod logs;
+mod metrics;
 mod objects;
 mod parameters;
 mod rds;

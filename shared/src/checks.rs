@@ -3,16 +3,21 @@
 mod alarms;
 mod alarms_are_quiet;
 mod alarms_stay_quiet;
+mod blue_and_green_agree;
 mod blue_is_healthy;
 mod container_matches_load_balancer;
+mod difference;
 mod green;
 mod green_answers;
+mod green_is_no_worse_than_blue;
 mod green_runs_target_revision;
 mod green_targets_are_healthy;
 mod green_tasks_are_steady;
 mod images_exist;
+mod judging;
 mod last_words;
 mod listeners_are_wired;
+mod load_holds;
 mod proceed;
 mod production_serves_green;
 mod proof;
@@ -29,14 +34,17 @@ mod told;
 
 pub use self::alarms_are_quiet::AlarmsAreQuiet;
 pub use self::alarms_stay_quiet::{AlarmsStayQuiet, DEFAULT_BAKE};
+pub use self::blue_and_green_agree::BlueAndGreenAgree;
 pub use self::blue_is_healthy::BlueIsHealthy;
 pub use self::container_matches_load_balancer::ContainerMatchesLoadBalancer;
 pub use self::green_answers::GreenAnswers;
+pub use self::green_is_no_worse_than_blue::GreenIsNoWorseThanBlue;
 pub use self::green_runs_target_revision::GreenRunsTargetRevision;
 pub use self::green_targets_are_healthy::GreenTargetsAreHealthy;
 pub use self::green_tasks_are_steady::GreenTasksAreSteady;
 pub use self::images_exist::ImagesExist;
 pub use self::listeners_are_wired::ListenersAreWired;
+pub use self::load_holds::LoadHolds;
 pub use self::production_serves_green::ProductionServesGreen;
 pub use self::requests_pass::RequestsPass;
 pub use self::rollback_is_armed::RollbackIsArmed;
@@ -44,7 +52,7 @@ pub use self::task_definition_is_active::TaskDefinitionIsActive;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 16] = [
+pub const IDS: [&str; 19] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "images-exist",
@@ -58,9 +66,12 @@ pub const IDS: [&str; 16] = [
     "green-targets-are-healthy",
     "green-answers",
     "requests-pass",
+    "load-holds",
+    "blue-and-green-agree",
     "migrations-apply",
     "production-serves-green",
     "alarms-stay-quiet",
+    "green-is-no-worse-than-blue",
 ];
 
 /// What a *no* of this check does where the plan does not say.
@@ -82,8 +93,18 @@ mod tests {
     use crate::check::Check;
     use crate::plan::Plan;
 
+    /// Has what some checks are not asked without.
+    const PLAN: &str = "
+version: 1
+test_traffic:
+  requests: [{ name: ready, get: /ready }]
+  load: { rate: 50/s, for: 20s, expect: { errors: \"< 0.1%\" } }
+  compare_with_blue: {}
+";
+
     fn all() -> Vec<Box<dyn Check>> {
-        let plan = Plan::defaults();
+        let plan = Plan::parse(PLAN, "plan.yaml").expect("a plan");
+        let defaults = Plan::defaults();
         vec![
             Box::new(TaskDefinitionIsActive),
             Box::new(ContainerMatchesLoadBalancer),
@@ -95,10 +116,13 @@ mod tests {
             Box::new(GreenRunsTargetRevision),
             Box::new(GreenTasksAreSteady),
             Box::new(GreenTargetsAreHealthy::new()),
-            Box::new(GreenAnswers::from_plan(&plan)),
-            Box::new(RequestsPass::on_test(&plan)),
-            Box::new(ProductionServesGreen::from_plan(&plan)),
-            Box::new(AlarmsStayQuiet::from_plan(&plan)),
+            Box::new(GreenAnswers::from_plan(&defaults)),
+            Box::new(RequestsPass::on_test(&defaults)),
+            Box::new(LoadHolds::from_plan(&plan).expect("the plan has a load")),
+            Box::new(BlueAndGreenAgree::from_plan(&plan).expect("the plan compares")),
+            Box::new(ProductionServesGreen::from_plan(&defaults)),
+            Box::new(AlarmsStayQuiet::from_plan(&defaults)),
+            Box::new(GreenIsNoWorseThanBlue::from_plan(&defaults)),
         ]
     }
 

@@ -52,6 +52,8 @@ pub struct Deployment {
     pub termination_wait_minutes: Option<u32>,
     /// Lifecycle events that CodeDeploy reports as in progress right now.
     pub events_in_progress: Vec<String>,
+    /// When CodeDeploy began to move production, as far as it has.
+    pub shift_began: Option<jiff::Timestamp>,
     /// The ECS service.
     pub service: Service,
     /// The task definition that is being deployed: ARN with revision, from the AppSpec.

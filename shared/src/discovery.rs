@@ -159,6 +159,8 @@ pub struct Group {
 pub struct Target {
     /// Lifecycle events in progress.
     pub events_in_progress: Vec<String>,
+    /// When production began to move.
+    pub shift_began: Option<jiff::Timestamp>,
     /// Whether Install is over: only then a green task set exists.
     pub installed: bool,
     /// By task set id: `Blue` or `Green`, and percent of production traffic.
@@ -221,6 +223,7 @@ pub fn assemble(record: Record, parts: Parts) -> Deployment {
         alarms: record.override_alarms.unwrap_or(group.alarms),
         termination_wait_minutes: record.settings.termination_wait.or(group.settings.termination_wait).flatten(),
         events_in_progress: target.events_in_progress,
+        shift_began: target.shift_began,
         service,
         target_task_definition: app_spec.task_definition.clone(),
         app_spec,

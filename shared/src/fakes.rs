@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use crate::check::{CannotTell, CheckContext};
 use crate::deadline::Deadline;
 use crate::deployment::{Deployment, Listener, TaskSet};
+use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
-    AlarmState, Alarms, Database, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Scan, SecretDescription,
-    TargetHealth, Targets, Task, TaskDefinition, Tasks,
+    AlarmState, Alarms, Counts, Database, Metrics, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Scan,
+    SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks,
 };
 use crate::stage::Stage;
 
@@ -50,6 +51,8 @@ pub struct State {
     pub listeners: Vec<Listener>,
     /// Alarms that CloudWatch knows.
     pub alarms: Vec<AlarmState>,
+    /// Requests that CloudWatch counted, by ARN of the target group.
+    pub requests_counted: BTreeMap<String, BTreeMap<jiff::Timestamp, Counts>>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, String>,
     /// What is told of a secret without its value, by name or ARN.
@@ -115,7 +118,9 @@ impl Fakes {
             tasks: world.clone(),
             targets: world.clone(),
             alarms: world.clone(),
+            metrics: world.clone(),
             probe: world.clone(),
+            load: world.clone(),
             secrets: world.clone(),
             parameters: world.clone(),
             logs: world.clone(),
@@ -205,6 +210,20 @@ impl Alarms for Fakes {
 }
 
 #[async_trait]
+impl Metrics for Fakes {
+    async fn requests(
+        &self,
+        _load_balancer_arn: &str,
+        target_group_arn: &str,
+        from: jiff::Timestamp,
+    ) -> Result<BTreeMap<jiff::Timestamp, Counts>, CannotTell> {
+        let state = self.reach(&format!("requests of {target_group_arn}"))?;
+        let counted = state.requests_counted.get(target_group_arn).cloned().unwrap_or_default();
+        Ok(counted.into_iter().filter(|(at, _)| *at >= from).collect())
+    }
+}
+
+#[async_trait]
 impl Probe for Fakes {
     async fn send(&self, request: ProbeRequest) -> Result<ProbeResponse, ProbeError> {
         let mut state = self.state();
@@ -215,5 +234,27 @@ impl Probe for Fakes {
         });
         state.requests.push(request);
         reply.unwrap_or_else(|| Err(ProbeError { reason: "connection refused".to_owned(), refused: true }))
+    }
+}
+
+/// Every request of a load takes as long as its reply says.
+#[async_trait]
+impl Load for Fakes {
+    async fn run(&self, barrage: Barrage, fault: &LoadFault<'_>) -> Tally {
+        let sender = Replying { world: self, requests: barrage.requests.clone() };
+        load::send(&barrage, &sender, fault).await
+    }
+}
+
+struct Replying<'a> {
+    world: &'a Fakes,
+    requests: Vec<ProbeRequest>,
+}
+
+impl Sender for Replying<'_> {
+    async fn send(&self, number: usize) -> Result<ProbeResponse, ProbeError> {
+        let reply = self.world.send(self.requests[number].clone()).await?;
+        tokio::time::sleep(reply.took).await;
+        Ok(reply)
     }
 }

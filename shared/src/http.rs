@@ -1,6 +1,8 @@
 //! Requests to the service through its load balancer: the connection goes to the load balancer's own address, `Host` and
 //! SNI say the name that users say. No redirect, no proxy, no decompression: what is judged is what was answered.
 
+mod load;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -101,17 +103,20 @@ impl HttpProbe {
                 break;
             }
         }
-        let headers = answer.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         Ok(ProbeResponse {
             status: answer.status().as_u16(),
-            headers: headers.collect(),
+            headers: headers(answer.headers()),
             body,
             truncated,
             took: started.elapsed(),
         })
     }
+}
+
+/// The headers of an answer, names in lower case.
+fn headers(found: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    found.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 impl Shared {

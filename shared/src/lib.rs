@@ -17,6 +17,7 @@ pub mod plan_source;
 pub mod check;
 pub mod checks;
 pub mod deadline;
+pub mod load;
 pub mod plan;
 pub mod ports;
 

@@ -1,9 +1,14 @@
 //! The team's questions: a YAML document, all of it optional. Without one every hook asks its default questions.
 
+mod assertion;
 mod before_install;
+mod chosen;
+mod compare;
 mod expect;
 mod json_path;
+mod load;
 mod request;
+mod secrets;
 mod template;
 
 use std::collections::BTreeMap;
@@ -11,14 +16,19 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_saphyr::Location;
 
+pub use self::assertion::{Assertion, Comparison, Pattern, filled};
 pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
+use self::chosen::Choice;
+pub use self::compare::Comparing;
 pub use self::expect::{Expect, Statuses};
-pub use self::json_path::JsonPath;
+pub use self::json_path::{JsonPath, JsonPattern};
+pub use self::load::PlannedLoad;
 pub use self::request::{Request, RequestBody};
+pub use self::secrets::PlannedSecret;
 pub use self::template::{Template, VARIABLES, Values, plain_text};
 use crate::checks;
 use crate::document::{self, DocumentError, Judge, Mapping, Mistakes, Spanned, one_of};
-use crate::units::Span;
+use crate::units::{Points, Requests, Span};
 
 /// The version of the plan's format.
 const VERSION: u32 = 1;
@@ -30,6 +40,8 @@ pub struct Plan {
     pub database: Option<Database>,
     /// What is asked before anything is started.
     pub before_install: BeforeInstall,
+    /// Variables that stand for secrets.
+    pub secrets: BTreeMap<String, PlannedSecret>,
     /// What is asked while only the test listener leads to green.
     pub test_traffic: TestTraffic,
     /// The schema changes of this version.
@@ -65,6 +77,10 @@ pub struct TestTraffic {
     pub green: Option<GreenProof>,
     /// Requests in order, instead of the default ones.
     pub requests: Option<Vec<Request>>,
+    /// How much is sent to green.
+    pub load: Option<PlannedLoad>,
+    /// What both colours are asked.
+    pub compare_with_blue: Option<Comparing>,
 }
 
 /// How green's answers are told from blue's.
@@ -104,6 +120,18 @@ pub struct Production {
     pub bake: Option<Span>,
     /// Requests in order, instead of the default ones.
     pub requests: Option<Vec<Request>>,
+    /// How much worse than blue green may be.
+    pub errors: Option<WorseThanBlue>,
+}
+
+/// How much worse than blue green may be, by the requests of users.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorseThanBlue {
+    /// How many percentage points more of green's requests may fail than of blue's. Default 1pp.
+    pub worse_than_blue_by: Option<Points>,
+    /// How many requests each colour must have had. Without it, fewer than 100 are not compared, and no reason to stop.
+    pub at_least: Option<Requests>,
 }
 
 /// What a check's *no* does.
@@ -117,10 +145,7 @@ pub enum Severity {
 }
 
 /// Keys that are refused with a remark of their own.
-const REMARKS: [(&str, &str); 7] = [
-    ("load", NOT_YET),
-    ("compare_with_blue", NOT_YET),
-    ("errors", NOT_YET),
+const REMARKS: [(&str, &str); 4] = [
     ("task", NOT_YET),
     ("allow", NOT_YET),
     ("user", "is not supported by this version yet; the user stands in the secret"),
@@ -135,6 +160,7 @@ impl Plan {
         Self {
             database: None,
             before_install: BeforeInstall::default(),
+            secrets: BTreeMap::new(),
             test_traffic: TestTraffic::default(),
             migrations: None,
             production: Production::default(),
@@ -145,7 +171,8 @@ impl Plan {
     /// Reads a plan. `source` is its name in messages.
     pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
         document::parse_and_judge(text, source, &REMARKS, |written: Spanned<Written>, judge| {
-            Some(Reader { judge }.plan(written))
+            let secrets = written.value.secrets.0.iter().map(|(name, _)| name.value.clone()).collect();
+            Some(Reader { judge, secrets }.plan(written))
         })
     }
 
@@ -163,6 +190,8 @@ struct Written {
     database: Option<Spanned<Database>>,
     #[serde(default)]
     before_install: BeforeInstall,
+    #[serde(default)]
+    secrets: Mapping<Spanned<PlannedSecret>>,
     test_traffic: Option<WrittenTestTraffic>,
     migrations: Option<Spanned<Migrations>>,
     production: Option<WrittenProduction>,
@@ -175,7 +204,9 @@ struct Written {
 struct WrittenTestTraffic {
     host: Option<Spanned<String>>,
     green: Option<Spanned<WrittenGreenProof>>,
-    requests: Option<Vec<Spanned<request::WrittenRequest>>>,
+    requests: Option<Spanned<Vec<Spanned<request::WrittenRequest>>>>,
+    load: Option<Spanned<load::WrittenLoad>>,
+    compare_with_blue: Option<Spanned<compare::WrittenComparing>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,12 +223,15 @@ struct WrittenGreenProof {
 struct WrittenProduction {
     bake: Option<Span>,
     requests: Option<Vec<Spanned<request::WrittenRequest>>>,
+    errors: Option<WorseThanBlue>,
 }
 
 /// Judges what the types alone cannot, and points at it. One section's mistake does not hide another's: what is wrong is
 /// noted, and what stands in its place does not matter, for then there is no plan.
 struct Reader<'a> {
     judge: &'a Judge<'a>,
+    /// Variables that stand for secrets.
+    secrets: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -207,6 +241,7 @@ impl Reader<'_> {
         Plan {
             database: self.part(written.database, |it| self.database(it)),
             before_install: written.before_install,
+            secrets: self.planned_secrets(written.secrets),
             test_traffic: written.test_traffic.map(|it| self.test_traffic(it)).unwrap_or_default(),
             migrations: self.part(written.migrations, |it| self.migrations(it)),
             production: written.production.map(|it| self.production(it)).unwrap_or_default(),
@@ -258,10 +293,18 @@ impl Reader<'_> {
     }
 
     fn test_traffic(&self, written: WrittenTestTraffic) -> TestTraffic {
+        let requests = written.requests.map(|Spanned { value: list, referenced: place, .. }| {
+            let count = list.len();
+            self.choice(request::read(self, list), count, place)
+        });
+        let none = Choice::none();
+        let choice = requests.as_ref().unwrap_or(&none);
         TestTraffic {
             host: self.part(written.host, |it| self.host(it)),
             green: self.part(written.green, |it| self.green(it)),
-            requests: written.requests.map(|it| request::read(self, it)),
+            load: self.part(written.load, |it| self.load(it, choice)),
+            compare_with_blue: written.compare_with_blue.map(|it| self.comparing(it, choice)),
+            requests: requests.map(Choice::all),
         }
     }
 
@@ -285,7 +328,8 @@ impl Reader<'_> {
     }
 
     fn production(&self, written: WrittenProduction) -> Production {
-        Production { bake: written.bake, requests: written.requests.map(|it| request::read(self, it)) }
+        let requests = written.requests.map(|it| request::read(self, it));
+        Production { bake: written.bake, requests, errors: written.errors }
     }
 
     /// A mistake at this place.

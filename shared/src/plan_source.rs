@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_plan_is_not_passed_over_for_the_next_one() {
         assert_snapshot!(found(&[("app", "version: 1\nwrong: 2")], Some(PLAN), None).await, @"
-        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `test_traffic`, `migrations`, `production`, `checks`
+        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `checks`
            2 | wrong: 2
              | ^
         ");

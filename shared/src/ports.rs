@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::check::CannotTell;
 use crate::deployment::{DeploymentId, TaskSet};
+use crate::load::Load;
 
 mod databases;
 mod images;
@@ -30,8 +31,12 @@ pub struct Ports {
     pub targets: Arc<dyn Targets>,
     /// CloudWatch alarms.
     pub alarms: Arc<dyn Alarms>,
+    /// CloudWatch's counts of requests.
+    pub metrics: Arc<dyn Metrics>,
     /// HTTP requests to the load balancer.
     pub probe: Arc<dyn Probe>,
+    /// Many HTTP requests to the load balancer.
+    pub load: Arc<dyn Load>,
     /// Secrets Manager.
     pub secrets: Arc<dyn Secrets>,
     /// Systems Manager parameters.
@@ -161,6 +166,31 @@ pub struct AlarmState {
     pub reason: String,
     /// Since when; `None` when CloudWatch does not say.
     pub since: Option<jiff::Timestamp>,
+}
+
+/// What CloudWatch counted.
+#[async_trait]
+pub trait Metrics: Send + Sync {
+    /// Requests to the targets of this group, by the beginning of each minute, for whole minutes that begin at or after
+    /// `from` and have arrived. A minute without a request may be missing.
+    async fn requests(
+        &self,
+        load_balancer_arn: &str,
+        target_group_arn: &str,
+        from: jiff::Timestamp,
+    ) -> Result<BTreeMap<jiff::Timestamp, Counts>, CannotTell>;
+}
+
+/// What a load balancer counted of a target group.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// `RequestCount`: requests for which a target was chosen.
+    pub requests: u64,
+    /// `HTTPCode_Target_5XX_Count`: answers with 5xx of the targets.
+    pub errors: u64,
+    /// `TargetConnectionErrorCount`: requests whose target took no connection.
+    pub unreached: u64,
 }
 
 /// HTTP requests to the service through its load balancer.

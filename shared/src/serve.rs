@@ -58,16 +58,21 @@ fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redaction
         parameters: aws.clone(),
         answers: aws.clone(),
         last_resort: Arc::new(move || Ok(Arc::new(Aws::new(&again)?))),
-        ports: Arc::new(move |caller: Caller| Ports {
-            tasks: aws.clone(),
-            targets: aws.clone(),
-            alarms: aws.clone(),
-            secrets: aws.clone(),
-            parameters: aws.clone(),
-            logs: aws.clone(),
-            images: aws.clone(),
-            databases: aws.clone(),
-            probe: Arc::new(http.probe(&caller)),
+        ports: Arc::new(move |caller: Caller| {
+            let probe = Arc::new(http.probe(&caller));
+            Ports {
+                tasks: aws.clone(),
+                targets: aws.clone(),
+                alarms: aws.clone(),
+                metrics: aws.clone(),
+                secrets: aws.clone(),
+                parameters: aws.clone(),
+                logs: aws.clone(),
+                images: aws.clone(),
+                databases: aws.clone(),
+                load: probe.clone(),
+                probe,
+            }
         }),
     };
     let region = settings.region.clone().unwrap_or_default();

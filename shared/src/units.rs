@@ -1,10 +1,16 @@
 //! Durations, rates and shares, written with their unit: `500ms`, `50/s`, `10%`.
 
+mod difference;
+mod limit;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
+
+pub use self::difference::{Points, Requests};
+pub use self::limit::Limit;
 
 /// A length of time, written `500ms`, `5s`, `3m`, `1h` or put together as in `1m30s`. A bare number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +135,12 @@ impl fmt::Display for Rate {
 }
 
 impl Percent {
+    /// The share that `part` is of `whole`; 0 % of nothing.
+    #[expect(clippy::cast_precision_loss, reason = "nobody counts beyond 2^53 requests")]
+    pub fn of(part: u64, whole: u64) -> Self {
+        Self(if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 })
+    }
+
     /// From 0 to 100.
     pub const fn percent(self) -> f64 {
         self.0

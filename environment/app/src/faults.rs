@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "bad-under-load=N",
     "crash-after=N",
     "exit-at-start",
@@ -13,6 +13,7 @@ const NAMES: [&str; 10] = [
     "never-listen",
     "orders-500",
     "ready-503",
+    "serial=30ms",
     "slow=300ms",
     "wrong-schema",
 ];
@@ -28,6 +29,8 @@ pub(crate) struct Faults {
     pub(crate) orders_500: bool,
     /// Every answer takes this long.
     pub(crate) slow: Option<Duration>,
+    /// Requests are answered one after the other, each in this long: fine for one user, and not for many.
+    pub(crate) serial: Option<Duration>,
     /// After this many requests of users, every second of theirs fails.
     pub(crate) bad_under_load: Option<u64>,
     /// The request after this many of any kind ends the process with exit code 7.
@@ -51,6 +54,7 @@ impl FromStr for Faults {
             match fault.split_once('=').map_or((fault, None), |(name, value)| (name, Some(value))) {
                 ("bad-under-load", Some(value)) => faults.bad_under_load = Some(count(fault, value)?),
                 ("crash-after", Some(value)) => faults.crash_after = Some(count(fault, value)?),
+                ("serial", Some(value)) => faults.serial = Some(duration(fault, value)?),
                 ("slow", Some(value)) => faults.slow = Some(duration(fault, value)?),
                 ("exit-at-start", None) => faults.exit_at_start = true,
                 ("hang", None) => faults.hang = true,
@@ -84,6 +88,7 @@ fn duration(fault: &str, value: &str) -> Result<Duration, String> {
 pub(crate) struct Wear {
     requests: AtomicU64,
     of_users: AtomicU64,
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What a fault makes of one request.
@@ -97,6 +102,12 @@ pub(crate) enum Effect {
 }
 
 impl Wear {
+    /// Waits for this request's turn, and takes as long as it takes.
+    pub(crate) async fn take_turn(&self, time: Duration) {
+        let _turn = self.turn.lock().await;
+        tokio::time::sleep(time).await;
+    }
+
     /// Books one request and says what becomes of it. A request of a health check or of a test is no user's.
     pub(crate) fn book(&self, faults: &Faults, path: &str, user_agent: &str) -> Effect {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);

@@ -52,6 +52,9 @@ async fn pass(State(service): State<Arc<Service>>, request: Request, next: Next)
     if let Some(time) = service.faults.slow {
         tokio::time::sleep(time).await;
     }
+    if let Some(time) = service.faults.serial {
+        service.wear.take_turn(time).await;
+    }
     let mut response = match effect {
         Effect::None => next.run(request).await,
         Effect::Fail => problem(StatusCode::INTERNAL_SERVER_ERROR, "fault: bad-under-load"),

@@ -1,6 +1,6 @@
-//! `AfterAllowTestTraffic`: the last look at green before users reach it: it answers, and answers right.
+//! `AfterAllowTestTraffic`: the last look at green before users reach it: it answers, answers right, and holds.
 
-use greenlight::checks::{GreenAnswers, RequestsPass};
+use greenlight::checks::{BlueAndGreenAgree, GreenAnswers, LoadHolds, RequestsPass};
 use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,5 +10,13 @@ async fn main() -> Result<(), ServeError> {
 
 /// In the order in which they are reported.
 fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(vec![Box::new(GreenAnswers::from_plan(plan)), Box::new(RequestsPass::on_test(plan))])
+    let mut checks: Vec<Box<dyn Check>> =
+        vec![Box::new(GreenAnswers::from_plan(plan)), Box::new(RequestsPass::on_test(plan))];
+    if let Some(load_holds) = LoadHolds::from_plan(plan) {
+        checks.push(Box::new(load_holds));
+    }
+    if let Some(agree) = BlueAndGreenAgree::from_plan(plan) {
+        checks.push(Box::new(agree));
+    }
+    Ok(checks)
 }

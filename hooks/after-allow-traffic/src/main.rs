@@ -1,6 +1,6 @@
 //! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
 
-use greenlight::checks::{AlarmsStayQuiet, ProductionServesGreen, RequestsPass};
+use greenlight::checks::{AlarmsStayQuiet, GreenIsNoWorseThanBlue, ProductionServesGreen, RequestsPass};
 use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,5 +14,6 @@ fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
         Box::new(ProductionServesGreen::from_plan(plan)),
         Box::new(RequestsPass::on_production(plan)),
         Box::new(AlarmsStayQuiet::from_plan(plan)),
+        Box::new(GreenIsNoWorseThanBlue::from_plan(plan)),
     ])
 }

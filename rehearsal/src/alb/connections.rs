@@ -9,7 +9,10 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Idle connections kept; more are closed when their request has ended.
 const KEPT: usize = 128;
@@ -19,6 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections to one address, kept for the next request. The last used is used first, so that the others may age.
 pub(crate) struct Connections<B> {
     address: SocketAddr,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
     idle: Mutex<Vec<SendRequest<B>>>,
 }
 
@@ -39,7 +43,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, idle: Mutex::new(Vec::new()) }
+        Self { address, tls: None, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Over TLS, with this name as SNI.
+    pub(crate) fn over_tls(address: SocketAddr, connector: TlsConnector, name: ServerName<'static>) -> Self {
+        Self { tls: Some((connector, name)), ..Self::new(address) }
     }
 
     /// Sends a request and returns the answer's head with the connection, to be given back by [`Connections::put_back`]
@@ -97,18 +106,33 @@ where
         let stream = connecting.await.map_err(|late| failed(late.into()))?.map_err(failed)?;
         // Without it a request's body waits for the acknowledgement of its head.
         let _ = stream.set_nodelay(true);
-        let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move {
-            if let Err(error) = driver.await {
-                tracing::debug!("a kept connection ended: {error}");
+        match &self.tls {
+            None => Ok(open(stream).await?),
+            Some((connector, name)) => {
+                let handshake = tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name.clone(), stream));
+                Ok(open(handshake.await.map_err(|late| failed(late.into()))?.map_err(failed)?).await?)
             }
-        });
-        Ok(connection)
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<SendRequest<B>>> {
         self.idle.lock().expect("nothing panics while it holds the connections")
     }
+}
+
+async fn open<B, S>(stream: S) -> hyper::Result<SendRequest<B>>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!("a kept connection ended: {error}");
+        }
+    });
+    Ok(connection)
 }
 
 #[cfg(test)]

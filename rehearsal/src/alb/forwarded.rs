@@ -36,7 +36,13 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Adds what the load balancer tells a target about the client. Returns the trace id.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html>
-pub(super) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16, target: SocketAddr, seconds: i64) -> HeaderValue {
+pub(super) fn add(
+    headers: &mut HeaderMap,
+    client: IpAddr,
+    (scheme, port): (&'static str, u16),
+    target: SocketAddr,
+    seconds: i64,
+) -> HeaderValue {
     strip_hop_by_hop(headers);
     // The listener has answered `100 Continue` itself.
     headers.remove(EXPECT);
@@ -45,7 +51,7 @@ pub(super) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16, target: So
         None => value(client.to_string()),
     };
     headers.insert(FORWARDED_FOR, client);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     headers.insert(FORWARDED_PORT, HeaderValue::from(port));
     if !headers.contains_key(HOST) {
         headers.insert(HOST, value(target.to_string()));
@@ -107,7 +113,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let target = SocketAddr::from(([127, 0, 0, 1], 9));
-        add(&mut headers, IpAddr::from([127, 0, 0, 1]), 8080, target, 1);
+        add(&mut headers, IpAddr::from([127, 0, 0, 1]), ("http", 8080), target, 1);
         let mut left: Vec<String> = headers
             .iter()
             .filter(|(name, _)| **name != TRACE_ID)

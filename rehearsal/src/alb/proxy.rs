@@ -28,6 +28,8 @@ pub(super) struct Front {
     pub(super) listener: String,
     pub(super) role: ListenerRole,
     pub(super) port: u16,
+    /// `http` or `https`.
+    pub(super) scheme: &'static str,
     pub(super) series: LoadBalancerSeries,
 }
 
@@ -92,7 +94,8 @@ impl Proxy {
         exchange.claim = Some(claim);
         exchange.group = Some(group.clone());
 
-        let trace = forwarded::add(&mut parts.headers, client.ip(), front.port, lane.address, at.as_second());
+        let trace =
+            forwarded::add(&mut parts.headers, client.ip(), (front.scheme, front.port), lane.address, at.as_second());
         exchange.trace_id = trace.to_str().unwrap_or_default().to_owned();
         parts.uri = origin_form(&parts.uri);
         parts.version = Version::HTTP_11;

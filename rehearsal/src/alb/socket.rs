@@ -12,13 +12,13 @@ use bytes::{Buf, Bytes};
 use http::StatusCode;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::answers;
 
 /// The connection.
-pub(super) struct Socket {
-    stream: TokioIo<TcpStream>,
+pub(super) struct Socket<S> {
+    stream: TokioIo<S>,
     /// Requests that the service was given.
     served: Arc<AtomicU64>,
     /// Heads of answers to them that were written.
@@ -29,9 +29,9 @@ pub(super) struct Socket {
     own: Option<Bytes>,
 }
 
-impl Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// `served` is counted up by the service before it answers.
-    pub(super) fn new(stream: TcpStream, served: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(stream: S, served: Arc<AtomicU64>) -> Self {
         Self { stream: TokioIo::new(stream), served, answered: 0, looked: false, own: None }
     }
 
@@ -76,7 +76,7 @@ impl Socket {
     }
 }
 
-impl Read for Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Read for Socket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -86,7 +86,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         if self.own.is_none() {
             self.look(buffer);

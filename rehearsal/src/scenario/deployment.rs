@@ -5,6 +5,7 @@ use std::time::Duration;
 use greenlight::document::Spanned;
 use greenlight::units::{Percent, Span};
 use serde::Deserialize;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::rules;
 use super::sense::Sense;
@@ -34,6 +35,12 @@ pub struct DeploymentSpec {
     /// Whether there is a test listener.
     #[serde(default = "yes")]
     pub test_listener: bool,
+    /// Share of the test traffic that somebody else's change of the listener sends to blue; 100% is all of it.
+    #[serde(default)]
+    pub test_listener_leaks: Option<Spanned<Percent>>,
+    /// Both listeners speak HTTPS, with a certificate for this host name.
+    #[serde(default)]
+    pub https: Option<Spanned<String>>,
     /// Where the AppSpec is kept.
     #[serde(default)]
     pub app_spec: AppSpecPlace,
@@ -170,6 +177,12 @@ impl DeploymentSpec {
             let known = greenlight::document::one_of(&config.value, &PREDEFINED.map(|(name, _)| name));
             let message = format!("unknown deployment configuration `{}`; {known}", config.value);
             sense.refuse(config.referenced, message);
+        }
+        if let Some(https) = self.https.as_ref().filter(|it| ServerName::try_from(it.value.as_str()).is_err()) {
+            sense.refuse(https.referenced, "expected a host name such as `orders.example.com`");
+        }
+        if let Some(leak) = self.test_listener_leaks.as_ref().filter(|_| !self.test_listener) {
+            sense.refuse(leak.referenced, "there is no test listener that could leak: `test_listener: false`");
         }
         let mut said = [&self.canary, &self.linear].into_iter().flatten().map(|it| it.referenced).collect::<Vec<_>>();
         said.extend(self.config.as_ref().map(|config| config.referenced));

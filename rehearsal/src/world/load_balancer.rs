@@ -31,8 +31,27 @@ pub struct Listener {
     pub port: u16,
     /// What it is for.
     pub role: ListenerRole,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub certificate: Option<Certificate>,
     /// Its rules in the order they are tried; the default rule is last.
     pub rules: Vec<Rule>,
+}
+
+/// A listener's certificate and key.
+#[derive(Clone)]
+pub struct Certificate {
+    /// Where ACM would have it.
+    pub arn: String,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// Its key, PKCS #8 DER.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Certificate({})", self.arn)
+    }
 }
 
 /// What a listener is for.

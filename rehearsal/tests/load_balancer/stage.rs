@@ -64,6 +64,7 @@ pub(crate) fn world() -> Arc<World> {
                 load_balancer: arn.clone(),
                 port: 0,
                 role,
+                certificate: None,
                 rules: vec![rule("default", None, Vec::new(), forward(&[(BLUE, 100)]))],
             });
         }

@@ -149,7 +149,11 @@ fn target(target: EcsTarget) -> Target {
         let of_status = events.iter().filter(move |event| event.status.as_ref() == Some(status));
         of_status.filter_map(|event| event.lifecycle_event_name.clone()).collect::<Vec<_>>()
     };
+    let shift = events.iter().find(|event| event.lifecycle_event_name() == Some("AllowTraffic"));
     Target {
+        shift_began: shift
+            .and_then(|event| event.start_time())
+            .and_then(|at| jiff::Timestamp::from_second(at.secs()).ok()),
         events_in_progress: named(&LifecycleEventStatus::InProgress),
         installed: named(&LifecycleEventStatus::Succeeded).iter().any(|name| name == "Install"),
         sides: target

@@ -1,17 +1,19 @@
 //! `requests-pass`
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::sending::{self, Cause, Unfit};
+use super::judging::{self, Cause, Unfit, judge};
+use super::sending;
 use super::words::{cannot_tell, count, port};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 use crate::deployment::Listener;
 use crate::document::names_a_secret;
-use crate::plan::{Plan, Request, Values};
-use crate::ports::ProbeResponse;
+use crate::plan::{Plan, PlannedSecret, Request, Values, plain_text};
+use crate::ports::{ProbeResponse, Secret};
 
 /// How often a GET or HEAD is sent at most when the load balancer, not the application, fails it.
 const EDGE_ATTEMPTS: u32 = 5;
@@ -25,6 +27,7 @@ const SEND_AGAIN: Duration = Duration::from_secs(1);
 pub struct RequestsPass {
     requests: Vec<Step>,
     host: Option<String>,
+    secrets: BTreeMap<String, PlannedSecret>,
     on: On,
     progress: Mutex<Option<Progress>>,
 }
@@ -48,6 +51,8 @@ struct Step {
 struct Progress {
     next: usize,
     attempts: u32,
+    /// How often in a row the present request was answered as expected.
+    in_a_row: u32,
     values: Values,
     passed: usize,
     told: Vec<String>,
@@ -75,22 +80,22 @@ impl RequestsPass {
                 Step { request: Request::get("/ready"), is_default: true, may_be_missing: true },
             ],
         };
-        Self { requests, host: plan.test_traffic.host.clone(), on, progress: Mutex::new(None) }
+        let host = plan.test_traffic.host.clone();
+        Self { requests, host, secrets: plan.secrets.clone(), on, progress: Mutex::new(None) }
     }
 
     fn keep(&self, progress: Progress) {
         *self.progress.lock().expect("nothing panics while it holds the progress") = Some(progress);
     }
 
-    fn kept(&self, context: &CheckContext) -> Progress {
+    async fn kept(&self, context: &CheckContext) -> Result<Progress, CannotTell> {
         let kept = self.progress.lock().expect("nothing panics while it holds the progress").take();
-        kept.unwrap_or_else(|| Progress {
-            next: 0,
-            attempts: 0,
-            values: Values::of(&context.deployment),
-            passed: 0,
-            told: Vec::new(),
-        })
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let requests = self.requests.iter().map(|step| &step.request);
+        let values = sending::values(context, &self.secrets, requests).await?;
+        Ok(Progress { next: 0, attempts: 0, in_a_row: 0, values, passed: 0, told: Vec::new() })
     }
 
     /// What to say of a response that is not as expected: another attempt, or the end.
@@ -101,6 +106,7 @@ impl RequestsPass {
                 format!("{} If the service has no {}, name its own requests in a plan.", unfit.remedy, request.path);
         }
         progress.attempts += 1;
+        progress.in_a_row = 0;
         let allowed = match unfit.cause {
             Cause::Application => request.attempts,
             Cause::Edge | Cause::Nobody if request.is_safe() => request.attempts.max(EDGE_ATTEMPTS),
@@ -151,29 +157,52 @@ impl Check for RequestsPass {
                 ));
             }
         };
-        let mut progress = self.kept(context);
+        let mut progress = self.kept(context).await?;
         while let Some(step) = self.requests.get(progress.next) {
             let request = &step.request;
             let response = sending::send(context, listener, self.host.as_deref(), request, &progress.values).await;
-            if step.may_be_missing && response.as_ref().is_ok_and(|response| response.status == 404) {
+            if step.may_be_missing && response.as_ref().is_ok_and(|received| received.response.status == 404) {
                 progress.told.push(format!("{} does not exist", request.name));
             } else {
-                let response = match sending::judge(request, listener, &response, &progress.values) {
+                let response = match judge(request, listener, &response, &progress.values) {
                     Ok(response) => response,
                     Err(unfit) => return self.unfit(step, unfit, progress),
                 };
+                progress.in_a_row += 1;
+                if progress.in_a_row < request.in_a_row {
+                    if progress.attempts + 1 < request.attempts {
+                        progress.attempts += 1;
+                        continue;
+                    }
+                    return self.unfit(step, not_often_enough(request, progress.in_a_row), progress);
+                }
                 if let Err(unfit) = capture(request, response, &mut progress.values) {
                     return self.unfit(step, unfit, progress);
                 }
                 let took = response.took.as_millis();
-                progress.told.push(format!("{} {} in {took} ms", request.name, response.status));
+                let often =
+                    if request.in_a_row > 1 { format!(", {} times in a row", request.in_a_row) } else { String::new() };
+                progress.told.push(format!("{} {} in {took} ms{often}", request.name, response.status));
                 progress.passed += 1;
             }
             progress.next += 1;
             progress.attempts = 0;
+            progress.in_a_row = 0;
         }
         let passed = count(progress.passed, "request");
         Ok(Answer::yes(format!("{passed} passed on {}: {}", port(listener), progress.told.join(", "))))
+    }
+}
+
+/// Its last answers were as expected, but there are no attempts left for the others.
+fn not_often_enough(request: &Request, times: u32) -> Unfit {
+    Unfit {
+        evidence: format!(
+            "{} was answered as expected {times} of {} times in a row at the end",
+            request.name, request.in_a_row
+        ),
+        remedy: format!("Find out in green's log why {} is not always answered as expected.", request.name),
+        cause: Cause::Application,
     }
 }
 
@@ -183,14 +212,11 @@ fn capture(request: &Request, response: &ProbeResponse, values: &mut Values) -> 
         return Ok(());
     }
     let body = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
+    let quoted = judging::body(response, values);
     for (name, path) in &request.captures {
         let found = path.find(&body).filter(|value| !value.is_null() && !value.is_object() && !value.is_array());
         let Some(found) = found else {
-            let shown = if names_a_secret(name) {
-                String::new()
-            } else {
-                format!(": {}", super::words::quoted(&response.body))
-            };
+            let shown = if names_a_secret(name) { String::new() } else { format!(": {quoted}") };
             return Err(Unfit {
                 evidence: format!(
                     "{} answered {} without a value at {path} to keep as {name}{shown}",
@@ -200,7 +226,11 @@ fn capture(request: &Request, response: &ProbeResponse, values: &mut Values) -> 
                 cause: Cause::Application,
             });
         };
-        values.set(name, found.clone());
+        if names_a_secret(name) || names_a_secret(&path.to_string()) {
+            values.set_secret(name, &Secret::new(plain_text(found)));
+        } else {
+            values.set(name, found.clone());
+        }
     }
     Ok(())
 }

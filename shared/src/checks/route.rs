@@ -63,6 +63,39 @@ pub(super) fn url(listener: &Listener, path: &str) -> String {
     format!("{scheme}://{}:{}{path}", listener.load_balancer.dns_name, listener.port)
 }
 
+/// Where a redirect leads, if that is within this listener. `from` is the URL that was redirected.
+pub(super) fn followed(listener: &Listener, host: Option<&str>, from: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or_default();
+    if location.is_empty() || location.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+        return None;
+    }
+    if let Some((scheme, rest)) = location.split_once("://") {
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (name, port) = match authority.rsplit_once(':') {
+            Some((name, port)) => (name, Some(port.parse::<u16>().ok()?)),
+            None => (authority, None),
+        };
+        let names = [host, Some(listener.load_balancer.dns_name.as_str())];
+        let own = names.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(name))
+            && port.is_none_or(|port| port == listener.port)
+            && url(listener, "").starts_with(&format!("{}://", scheme.to_ascii_lowercase()));
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        return own.then(|| url(listener, &path));
+    }
+    if location.starts_with("//") {
+        return None;
+    }
+    if location.starts_with('/') {
+        return Some(url(listener, location));
+    }
+    // Relative to the folder of the page that redirects.
+    let base = url(listener, "");
+    let path = from.strip_prefix(&base).unwrap_or("/").split('?').next().unwrap_or("/");
+    let folder = &path[..path.rfind('/').map_or(0, |at| at + 1)];
+    Some(format!("{base}{}{location}", if folder.is_empty() { "/" } else { folder }))
+}
+
 /// The host name to send: the plan's, else the first one without wildcard that a rule of the pair asks for.
 pub(super) fn host(listener: &Listener, pair: &[&str], planned: Option<&str>) -> Option<String> {
     let asked_for = || {
@@ -85,7 +118,7 @@ pub(super) fn open_the_port(listener: &Listener) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{host, leads_only_to, pair, shares, url};
+    use super::{followed, host, leads_only_to, pair, shares, url};
     use crate::deployment::Rule;
     use crate::fakes::{BLUE_GROUP, GREEN_GROUP, TEST_LISTENER, deployment, forward, listener};
 
@@ -109,6 +142,31 @@ mod tests {
         let split = listener(TEST_LISTENER, 9001, vec![forward(&[(BLUE_GROUP, 9), (GREEN_GROUP, 1)])]);
         assert!(!leads_only_to(&split, &pair(&deployment), GREEN_GROUP));
         assert_eq!(shares(&split, &pair(&deployment)), "90 % to tg-blue and 10 % to tg-green");
+    }
+
+    /// A redirect is written by the application that is being judged.
+    #[test]
+    fn a_redirect_is_followed_within_the_listener_only() {
+        let listener = listener(TEST_LISTENER, 9001, vec![forward(&[(GREEN_GROUP, 1)])]);
+        let base = "http://shop-1234.eu-central-1.elb.amazonaws.com:9001";
+        let follow = |to: &str| followed(&listener, Some("orders.example.com"), &format!("{base}/a/b?c=1"), to);
+        let cases = [
+            ("/login?next=1#top", Some("/login?next=1")),
+            ("d", Some("/a/d")),
+            ("http://orders.example.com/x", Some("/x")),
+            ("HTTP://Orders.Example.com:9001", Some("/")),
+            ("http://shop-1234.eu-central-1.elb.amazonaws.com:9001/x", Some("/x")),
+            ("https://orders.example.com/x", None),
+            ("http://orders.example.com:80/x", None),
+            ("http://orders.example.com@169.254.169.254/x", None),
+            ("http://169.254.169.254/latest/meta-data", None),
+            ("//169.254.169.254/x", None),
+            ("/\\169.254.169.254", None),
+            ("", None),
+        ];
+        for (location, path) in cases {
+            assert_eq!(follow(location), path.map(|path| format!("{base}{path}")), "{location}");
+        }
     }
 
     #[test]

@@ -103,6 +103,12 @@ impl<'a> Judge<'a> {
         if lost { mistake.follows_from_another() } else { mistake }
     }
 
+    /// Whether an entry of the list or mapping at this place has a mistake, and is not read.
+    pub fn is_incomplete(&self, place: Location) -> bool {
+        let here = self.wrong(place, "").place();
+        self.incomplete.iter().any(|incomplete| incomplete.place == here)
+    }
+
     /// A key that the mapping at this place must have.
     pub fn missing(&self, place: Location, key: &str) -> DocumentError {
         let mistake = self.wrong(place, format!("the key `{key}` is missing here"));

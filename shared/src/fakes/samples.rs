@@ -51,6 +51,7 @@ pub fn deployment() -> Deployment {
         },
         termination_wait_minutes: Some(5),
         events_in_progress: Vec::new(),
+        shift_began: "2026-11-21T12:00:00Z".parse().ok(),
         service: Service {
             cluster: "shop".to_owned(),
             name: "orders".to_owned(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
+use super::assertion::{Assertion, Pattern};
 use super::json_path::JsonPath;
 use super::template::Template;
 use crate::units::Span;
@@ -13,12 +14,14 @@ use crate::units::Span;
 pub struct Expect {
     /// Its status.
     pub status: Statuses,
-    /// Headers it must have, with exactly this value.
-    pub headers: Vec<(String, Template)>,
-    /// Values its JSON body must have.
-    pub json: Vec<(JsonPath, serde_json::Value)>,
+    /// What its headers must be like; names in lower case.
+    pub headers: Vec<(String, Assertion)>,
+    /// What the values of its JSON body must be like.
+    pub json: Vec<(JsonPath, Assertion)>,
     /// Text its body must contain.
     pub body_contains: Option<Template>,
+    /// Pattern that must be found in its body.
+    pub body_matches: Option<Pattern>,
     /// Longest time it may take.
     pub within: Option<Span>,
 }
@@ -26,7 +29,19 @@ pub struct Expect {
 impl Expect {
     /// Any 2xx.
     pub fn success() -> Self {
-        Self { status: Statuses::Class(2), headers: Vec::new(), json: Vec::new(), body_contains: None, within: None }
+        Self {
+            status: Statuses::Class(2),
+            headers: Vec::new(),
+            json: Vec::new(),
+            body_contains: None,
+            body_matches: None,
+            within: None,
+        }
+    }
+
+    /// Whether it takes the body to judge the response.
+    pub fn looks_at_body(&self) -> bool {
+        !self.json.is_empty() || self.body_contains.is_some() || self.body_matches.is_some()
     }
 }
 

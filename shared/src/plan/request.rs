@@ -1,8 +1,11 @@
 //! A request of the plan, as the team wrote it and as it is sent.
 
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
 
 use super::Reader;
+use super::assertion::{Assertion, Assertions, Pattern};
 use super::expect::{Expect, Statuses};
 use super::json_path::JsonPath;
 use super::template::{Template, VARIABLES};
@@ -12,11 +15,16 @@ use crate::units::Span;
 /// Attempts a plan may ask for.
 const MOST_ATTEMPTS: u32 = 20;
 
+/// Redirects a plan may ask to follow.
+const MOST_REDIRECTS: u32 = 10;
+
 /// A request and what its response must be like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// What the report calls it: method and path, after the plan's own name where it gives one.
     pub name: String,
+    /// The plan's own name.
+    pub given_name: Option<String>,
     /// `GET`, `POST`, …
     pub method: &'static str,
     /// Path and query, beginning with `/`.
@@ -31,6 +39,10 @@ pub struct Request {
     pub captures: Vec<(String, JsonPath)>,
     /// How often it is sent at most until its response is as expected.
     pub attempts: u32,
+    /// How often in a row its response must be as expected.
+    pub in_a_row: u32,
+    /// How many redirects are followed, one after the other; only within the listener.
+    pub follow_redirects: u32,
 }
 
 /// The body of a request.
@@ -38,6 +50,8 @@ pub struct Request {
 pub enum RequestBody {
     /// JSON; variables in its texts are replaced.
     Json(serde_json::Value),
+    /// Fields of a form, `application/x-www-form-urlencoded`.
+    Form(Vec<(String, Template)>),
     /// Text.
     Text(Template),
 }
@@ -47,6 +61,7 @@ impl Request {
     pub fn get(path: &str) -> Self {
         Self {
             name: format!("GET {path}"),
+            given_name: None,
             method: "GET",
             path: Template::plain(path),
             headers: Vec::new(),
@@ -54,12 +69,42 @@ impl Request {
             expect: Expect::success(),
             captures: Vec::new(),
             attempts: 1,
+            in_a_row: 1,
+            follow_redirects: 0,
         }
     }
 
     /// Whether it may be sent again when nobody knows what became of it.
     pub fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
+    }
+
+    /// The names of the variables in what is sent.
+    pub fn variables(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.path.variables().map(str::to_owned).collect();
+        let mut add = |template: &Template| names.extend(template.variables().map(str::to_owned));
+        self.headers.iter().for_each(|(_, value)| add(value));
+        match &self.body {
+            None => {}
+            Some(RequestBody::Text(text)) => add(text),
+            Some(RequestBody::Form(fields)) => fields.iter().for_each(|(_, value)| add(value)),
+            Some(RequestBody::Json(json)) => texts(json, &mut |text| {
+                if let Ok(template) = Template::parse(text) {
+                    add(&template);
+                }
+            }),
+        }
+        names
+    }
+}
+
+/// Every text in the JSON.
+fn texts(json: &serde_json::Value, each: &mut impl FnMut(&str)) {
+    match json {
+        serde_json::Value::String(text) => each(text),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, each)),
+        serde_json::Value::Object(members) => members.values().for_each(|member| texts(member, each)),
+        _ => {}
     }
 }
 
@@ -77,11 +122,14 @@ pub(super) struct WrittenRequest {
     #[serde(default)]
     headers: Mapping<Spanned<Template>>,
     json: Option<Spanned<serde_json::Value>>,
+    form: Option<Spanned<Mapping<Spanned<Template>>>>,
     body: Option<Spanned<Template>>,
     expect: Option<WrittenExpect>,
     #[serde(default)]
     capture: Mapping<Spanned<String>>,
     attempts: Option<Spanned<u32>>,
+    in_a_row: Option<Spanned<u32>>,
+    follow_redirects: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,10 +137,11 @@ pub(super) struct WrittenRequest {
 struct WrittenExpect {
     status: Option<Statuses>,
     #[serde(default)]
-    headers: Mapping<Spanned<Template>>,
+    headers: Mapping<Spanned<Assertions>>,
     #[serde(default)]
-    json: Mapping<Spanned<serde_json::Value>>,
+    json: Mapping<Spanned<Assertions>>,
     body_contains: Option<Spanned<Template>>,
+    body_matches: Option<Pattern>,
     within: Option<Span>,
 }
 
@@ -117,26 +166,71 @@ impl Reader<'_> {
         let given: Vec<_> = methods.into_iter().filter_map(|(method, path)| Some((method, path?))).collect();
         let target = self.judge.keep(self.target(given, place, variables));
         let headers = self.headers(request.headers, variables);
-        let body = match (request.json, request.body) {
-            (Some(_), Some(text)) => Err(self.wrong(text.referenced, "a request has `json` or `body`, not both")),
-            (Some(json), None) => self.json(json, variables).map(|json| Some(RequestBody::Json(json))),
-            (None, Some(text)) => self.template(text, variables).map(|text| Some(RequestBody::Text(text))),
-            (None, None) => Ok(None),
-        };
-        let body = self.judge.keep(body);
+        let body = self.judge.keep(self.body(request.json, request.form, request.body, variables));
         let expect = request.expect.map_or_else(Expect::success, |expect| self.expect(expect, variables));
-        let attempts = self.part(request.attempts, |attempts| match attempts.value {
-            1..=MOST_ATTEMPTS => Ok(attempts.value),
-            _ => Err(self.wrong(attempts.referenced, format!("expected 1 to {MOST_ATTEMPTS} attempts"))),
-        });
+        let in_a_row = self.number(request.in_a_row, 1..=MOST_ATTEMPTS, "times in a row").unwrap_or(1);
+        let attempts = match request.attempts {
+            Some(attempts) if (1..in_a_row).contains(&attempts.value) => {
+                let message = format!("{in_a_row} times in a row take at least {in_a_row} attempts");
+                self.judge.note(self.wrong(attempts.referenced, message));
+                in_a_row
+            }
+            attempts => self.number(attempts, 1..=MOST_ATTEMPTS, "attempts").unwrap_or(in_a_row),
+        };
+        let follow_redirects =
+            self.number(request.follow_redirects, 0..=MOST_REDIRECTS, "redirects").unwrap_or_default();
         let captures = self.captures(request.capture, variables);
         let (method, path) = target?;
-        let name = match request.name {
+        let given_name = request.name;
+        let name = match &given_name {
             Some(name) => format!("{name} ({method} {path})"),
             None => format!("{method} {path}"),
         };
-        let attempts = attempts.unwrap_or(1);
-        Some(Request { name, method, path, headers, body: body?, expect, captures, attempts })
+        Some(Request {
+            name,
+            given_name,
+            method,
+            path,
+            headers,
+            body: body?,
+            expect,
+            captures,
+            attempts,
+            in_a_row,
+            follow_redirects,
+        })
+    }
+
+    fn body(
+        &self,
+        json: Option<Spanned<serde_json::Value>>,
+        form: Option<Spanned<Mapping<Spanned<Template>>>>,
+        text: Option<Spanned<Template>>,
+        variables: &[String],
+    ) -> Result<Option<RequestBody>, DocumentError> {
+        let places = [
+            json.as_ref().map(|json| json.referenced),
+            form.as_ref().map(|form| form.referenced),
+            text.as_ref().map(|text| text.referenced),
+        ];
+        if let Some(second) = places.into_iter().flatten().nth(1) {
+            return Err(self.wrong(second, "a request has one of `json`, `form` and `body`"));
+        }
+        Ok(match (json, form, text) {
+            (Some(json), ..) => Some(RequestBody::Json(self.json(json, variables)?)),
+            (None, Some(form), _) => Some(RequestBody::Form(self.fields(form.value, variables))),
+            (None, None, Some(text)) => Some(RequestBody::Text(self.secretive(text, variables)?)),
+            (None, None, None) => None,
+        })
+    }
+
+    fn number(&self, written: Option<Spanned<u32>>, valid: RangeInclusive<u32>, what: &str) -> Option<u32> {
+        self.part(written, |number| {
+            if valid.contains(&number.value) {
+                return Ok(number.value);
+            }
+            Err(self.wrong(number.referenced, format!("expected {} to {} {what}", valid.start(), valid.end())))
+        })
     }
 
     fn target(
@@ -162,7 +256,7 @@ impl Reader<'_> {
             if !name.value.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
                 self.judge.note(self.wrong(name.referenced, "a variable's name has letters, digits and `_`"));
             }
-            if VARIABLES.contains(&name.value.as_str()) {
+            if VARIABLES.contains(&name.value.as_str()) || self.secrets.contains(&name.value) {
                 let message = format!("`{}` has a meaning already; choose another name", name.value);
                 self.judge.note(self.wrong(name.referenced, message));
             } else {
@@ -176,47 +270,55 @@ impl Reader<'_> {
 
     fn expect(&self, written: WrittenExpect, variables: &[String]) -> Expect {
         let mut json = Vec::new();
-        for (path, value) in written.json.0 {
+        for (path, assertions) in written.json.0 {
             let place = path.referenced;
             let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
             let path = self.judge.keep(path);
-            self.judge.keep(self.json_variables(&value.value, value.referenced, variables));
-            json.extend(path.map(|path| (path, value.value)));
+            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
+            json.extend(path.iter().flat_map(|path| assertions.iter().map(|it| (path.clone(), it.clone()))));
         }
         let mut headers = Vec::new();
-        for (name, value) in written.headers.0 {
-            let value = self.judge.keep(self.template(value, variables));
-            headers.extend(value.map(|value| (name.value.to_lowercase(), value)));
+        for (name, assertions) in written.headers.0 {
+            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
+            headers.extend(assertions.into_iter().map(|assertion| (name.value.to_lowercase(), assertion)));
         }
         let body_contains = self.part(written.body_contains, |text| self.template(text, variables));
         let status = written.status.unwrap_or(Statuses::Class(2));
-        Expect { status, headers, json, body_contains, within: written.within }
+        Expect { status, headers, json, body_contains, body_matches: written.body_matches, within: written.within }
+    }
+
+    fn assertions(&self, written: Spanned<Assertions>, variables: &[String]) -> Result<Vec<Assertion>, DocumentError> {
+        for template in written.value.0.iter().filter_map(Assertion::template) {
+            self.json_variables(template, written.referenced, variables)?;
+        }
+        Ok(written.value.0)
     }
 
     fn headers(&self, written: Mapping<Spanned<Template>>, variables: &[String]) -> Vec<(String, Template)> {
-        let mut headers = Vec::new();
-        for (name, value) in written.0 {
-            if name.value.eq_ignore_ascii_case("host") {
-                self.judge.note(self.wrong(name.referenced, "the host is set by `test_traffic.host`"));
-            }
-            if names_a_secret(&name.value) && value.value.variables().next().is_none() {
-                self.judge.note(self.secret(&name));
-            }
-            let value = self.judge.keep(self.template(value, variables));
-            headers.extend(value.map(|value| (name.value, value)));
+        for (name, _) in written.0.iter().filter(|(name, _)| name.value.eq_ignore_ascii_case("host")) {
+            self.judge.note(self.wrong(name.referenced, "the host is set by `test_traffic.host`"));
         }
-        headers
+        self.fields(written, variables)
+    }
+
+    /// Headers or fields of a form.
+    fn fields(&self, written: Mapping<Spanned<Template>>, variables: &[String]) -> Vec<(String, Template)> {
+        let mut fields = Vec::new();
+        for (name, value) in written.0 {
+            if names_a_secret(&name.value) && value.value.variables().next().is_none() {
+                self.judge.note(self.wrong(name.referenced, in_plain_sight(&name.value)));
+            }
+            let value = self.judge.keep(self.secretive(value, variables));
+            fields.extend(value.map(|value| (name.value, value)));
+        }
+        fields
     }
 
     fn json(&self, json: Spanned<serde_json::Value>, variables: &[String]) -> Result<serde_json::Value, DocumentError> {
         if let Some(key) = inline_secret(&json.value) {
-            let message = format!(
-                "`{key}` holds a secret in plain sight, and a plan is no place for one; \
-                 capture it from an earlier request and write `${{name}}`"
-            );
-            return Err(self.wrong(json.referenced, message));
+            return Err(self.wrong(json.referenced, in_plain_sight(key)));
         }
-        self.json_variables(&json.value, json.referenced, variables)?;
+        self.json_variables(&json.value, json.referenced, &self.with_secrets(variables))?;
         Ok(json.value)
     }
 
@@ -253,6 +355,10 @@ impl Reader<'_> {
     fn variables(&self, template: &Template, place: Location, variables: &[String]) -> Result<(), DocumentError> {
         match template.variables().find(|name| !variables.iter().any(|known| known == name)) {
             None => Ok(()),
+            Some(secret) if self.secrets.iter().any(|known| known == secret) => {
+                let message = format!("the secret `{secret}` may stand in `headers`, `json`, `form` and `body` only");
+                Err(self.wrong(place, message))
+            }
             Some(unknown) => {
                 let known: Vec<&str> = variables.iter().map(String::as_str).collect();
                 let message = format!("nothing before this sets `${{{unknown}}}`; {}", one_of(unknown, &known));
@@ -261,14 +367,21 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&self, name: &Spanned<String>) -> DocumentError {
-        let message = format!(
-            "`{}` holds a secret in plain sight, and a plan is no place for one; \
-             capture it from an earlier request and write `${{name}}`",
-            name.value
-        );
-        self.wrong(name.referenced, message)
+    /// As [`Self::template`], where a secret may stand too: it reaches no log of the way there.
+    fn secretive(&self, template: Spanned<Template>, variables: &[String]) -> Result<Template, DocumentError> {
+        self.template(template, &self.with_secrets(variables))
     }
+
+    fn with_secrets(&self, variables: &[String]) -> Vec<String> {
+        variables.iter().chain(&self.secrets).cloned().collect()
+    }
+}
+
+fn in_plain_sight(key: &str) -> String {
+    format!(
+        "`{key}` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it \
+         from an earlier request, and write `${{name}}`"
+    )
 }
 
 /// The first key of the JSON whose name says secret and whose value is a text without a variable.

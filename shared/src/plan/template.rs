@@ -1,5 +1,6 @@
 //! A text with `${variables}`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,6 +8,8 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::deployment::Deployment;
+use crate::ports::Secret;
+use crate::redaction::Redactions;
 
 /// Variables every plan has, in the order they are offered.
 pub const VARIABLES: [&str; 6] =
@@ -26,8 +29,18 @@ enum Part {
 }
 
 /// What the variables stand for.
-#[derive(Clone, Debug, Default)]
-pub struct Values(BTreeMap<String, Value>);
+#[derive(Clone, Default)]
+pub struct Values {
+    values: BTreeMap<String, Value>,
+    secrets: Redactions,
+}
+
+/// Names only: a value may be secret.
+impl fmt::Debug for Values {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.values.keys()).finish()
+    }
+}
 
 impl Values {
     /// The variables every plan has, for this deployment.
@@ -42,12 +55,24 @@ impl Values {
             ("service", &deployment.service.name),
             ("cluster", &deployment.service.cluster),
         ];
-        Self(values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        Self { values, secrets: Redactions::default() }
     }
 
     /// From now on this variable stands for this value.
     pub fn set(&mut self, name: &str, value: Value) {
-        self.0.insert(name.to_owned(), value);
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// From now on this variable stands for a secret, which [`Self::clean`] cuts out of texts.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret) {
+        self.secrets.learn(secret);
+        self.values.insert(name.to_owned(), Value::from(secret.expose()));
+    }
+
+    /// The text without the secrets. To be asked before a text is shortened: half a secret is not recognised.
+    pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.secrets.clean(text)
     }
 }
 
@@ -100,15 +125,27 @@ impl Template {
 
     /// As [`Self::fill`], for a path: what a variable stands for can neither add a segment nor a query.
     pub fn fill_path(&self, values: &Values) -> String {
-        self.fill_with(values, percent_encoded)
+        self.fill_with(values, Self::percent_encoded)
     }
 
     /// As [`Self::fill`], for JSON: a text that is nothing but a variable keeps the variable's type.
     pub fn fill_json(&self, values: &Values) -> Value {
         match self.parts.as_slice() {
-            [Part::Variable(name)] if values.0.contains_key(name) => values.0[name].clone(),
+            [Part::Variable(name)] if values.values.contains_key(name) => values.values[name].clone(),
             _ => Value::from(self.fill(values)),
         }
+    }
+
+    /// The text as a part of a URL or of a form: every byte that is not plain in hexadecimal.
+    pub fn percent_encoded(text: &str) -> String {
+        let mut encoded = String::new();
+        for byte in text.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+                other => encoded.push_str(&format!("%{other:02X}")),
+            }
+        }
+        encoded
     }
 
     fn fill_with(&self, values: &Values, form: impl Fn(&str) -> String) -> String {
@@ -116,7 +153,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Variable(name) => match values.0.get(name) {
+                Part::Variable(name) => match values.values.get(name) {
                     Some(value) => text.push_str(&form(&plain_text(value))),
                     None => text.push_str(&format!("${{{name}}}")),
                 },
@@ -132,17 +169,6 @@ pub fn plain_text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
 }
 
 /// As it is written in the plan.

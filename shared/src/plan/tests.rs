@@ -6,6 +6,7 @@ use super::{Mark, Plan, RequestBody, Severity, Statuses};
 const WHOLE: &str = r#"
 version: 1
 database: { secret: orders/migrator, host: db.internal, port: 5432, name: orders }
+secrets: { smoke_password: { secret: orders/smoke, key: password } }
 test_traffic:
   host: orders.example.com
   green: { header: X-Version, equals: "${task_definition_revision}" }
@@ -18,10 +19,19 @@ test_traffic:
       expect: { status: [200, 201], headers: { Content-Type: application/json } }
       capture: { order: $.id }
     - { get: "/orders/${order}", expect: { status: 2xx, body_contains: A1 }, attempts: 3 }
+    - name: log in
+      post: /login
+      form: { password: "${smoke_password}", user: smoke }
+      follow_redirects: 2
+      in_a_row: 2
+      expect: { headers: { location: { exists: false } }, json: { $.lines: { length: "> 0" } }, body_matches: "^[{]" }
+  load: { rate: 50/s, for: 20s, requests: [ready], expect: { errors: "< 0.1%", p99: "< 300ms" } }
+  compare_with_blue: { requests: [ready], ignore: [$.version], ignore_headers: [Vary] }
 migrations: { sql: "s3://bucket/orders/42/", lock_timeout: 5s }
 production:
   bake: 3m
   requests: [{ get: /health }]
+  errors: { worse_than_blue_by: 1pp, at_least: 200 requests }
 checks: { alarms-are-quiet: advisory }
 "#;
 
@@ -38,7 +48,16 @@ fn a_whole_plan_is_read() {
     assert_eq!(green.mark, Mark::Header("x-version".to_owned()));
     let requests = plan.test_traffic.requests.expect("requests");
     let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
-    assert_eq!(names, ["ready (GET /ready)", "place an order (POST /orders)", "GET /orders/${order}"]);
+    let expected =
+        ["ready (GET /ready)", "place an order (POST /orders)", "GET /orders/${order}", "log in (POST /login)"];
+    assert_eq!(names, expected);
+    assert_eq!((requests[3].in_a_row, requests[3].attempts, requests[3].follow_redirects), (2, 2, 2));
+    let load = plan.test_traffic.load.expect("a load");
+    assert_eq!((load.course.total(), load.requests[0].name.as_str()), (1000, "ready (GET /ready)"));
+    let compared = plan.test_traffic.compare_with_blue.expect("a comparison");
+    assert_eq!((compared.requests.len(), compared.ignore_headers[0].as_str()), (1, "vary"));
+    let errors = plan.production.errors.expect("a limit");
+    assert_eq!(errors.at_least.map(|it| it.to_string()).as_deref(), Some("200 requests"));
     assert_eq!(requests[1].method, "POST");
     assert_eq!(requests[1].body, Some(RequestBody::Json(serde_json::json!({"sku": "A1", "quantity": 1}))));
     assert_eq!(requests[1].expect.status, Statuses::OneOf(vec![200, 201]));
@@ -77,18 +96,8 @@ fn an_unknown_check_names_the_nearest_one() {
 /// A plan written for a later version must not be half obeyed.
 #[test]
 fn keys_whose_time_has_not_come_are_refused() {
-    let messages = [
-        refusal("test_traffic: { load: { rate: 50/s } }\n"),
-        refusal("production: { errors: { worse_than_blue_by: 1pp } }\n"),
-        refusal("migrations: { task: { container: app } }\n"),
-    ];
+    let messages = [refusal("migrations: { task: { container: app } }\n")];
     assert_snapshot!(messages.join("\n"), @"
-    plan.yaml:2:17: `load` is not supported by this version yet; remove it
-       2 | test_traffic: { load: { rate: 50/s } }
-         |                 ^
-    plan.yaml:2:15: `errors` is not supported by this version yet; remove it
-       2 | production: { errors: { worse_than_blue_by: 1pp } }
-         |               ^
     plan.yaml:2:15: `task` is not supported by this version yet; remove it
        2 | migrations: { task: { container: app } }
          |               ^
@@ -110,7 +119,7 @@ fn wrong_keys_and_words_are_pointed_at() {
         refusal("before_install: { images: { max_severity: critical } }\n"),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
-    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `before_install`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
+    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
        2 | chek: {}
          | ^
     plan.yaml:2:29: unknown word `advise`; expected one of `blocking`, `advisory`; did you mean `advisory`?
@@ -179,7 +188,7 @@ fn wrong_requests_are_pointed_at() {
     plan.yaml:4:28: expected 1 to 20 attempts
        4 |     - { get: /a, attempts: 0 }
          |                            ^
-    plan.yaml:4:35: a request has `json` or `body`, not both
+    plan.yaml:4:35: a request has one of `json`, `form` and `body`
        4 |     - { post: /a, json: {}, body: x }
          |                                   ^
     plan.yaml:4:36: 2000 is no status; expected a status such as `200`, `2xx` or `[200, 204]`
@@ -194,7 +203,7 @@ fn wrong_requests_are_pointed_at() {
     plan.yaml:4:29: `service` has a meaning already; choose another name
        4 |     - { get: /a, capture: { service: $.id } }
          |                             ^
-    plan.yaml:4:18: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `body`, `expect`, `capture`, `attempts`; did you mean `expect`?
+    plan.yaml:4:18: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `form`, `body`, `expect`, `capture`, `attempts`, `in_a_row`, `follow_redirects`; did you mean `expect`?
        4 |     - { get: /a, expcet: {} }
          |                  ^
     plan.yaml:4:29: the host is set by `test_traffic.host`
@@ -221,13 +230,13 @@ fn a_secret_in_plain_sight_is_refused_and_not_repeated() {
     let all = messages.join("\n");
     assert!(!all.contains("hunter2"), "{all}");
     assert_snapshot!(all, @"
-    plan.yaml:4:29: `Authorization` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+    plan.yaml:4:29: `Authorization` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
        4 |     - { get: /a, headers: { Authorization: …
          |                             ^
-    plan.yaml:4:25: `password` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+    plan.yaml:4:25: `password` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
        4 |     - { post: /a, json: { user: a, password: …
          |                         ^
-    plan.yaml:6:9: `password` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+    plan.yaml:6:9: `password` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
        6 |         password: …
          |         ^
     plan.yaml:2:24: `password` has no place in a plan; name a secret of Secrets Manager with `secret`
@@ -297,7 +306,7 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:9:18: the host is set by `test_traffic.host`
        9 |       headers: { Host: b, Authorization: …
          |                  ^
-    plan.yaml:9:27: `Authorization` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+    plan.yaml:9:27: `Authorization` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
        9 |       headers: { Host: b, Authorization: …
          |                           ^
     plan.yaml:10:25: `id` is no path into JSON; expected one such as `$.status` or `$.items[0].id`
@@ -309,13 +318,13 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:11:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`, `order`; did you mean `order`?
       11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
          |              ^
-    plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `body`, `expect`, `capture`, `attempts`; did you mean `expect`?
+    plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `form`, `body`, `expect`, `capture`, `attempts`, `in_a_row`, `follow_redirects`; did you mean `expect`?
       11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
          |                                          ^
     plan.yaml:12:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
       12 | production: { bake: 180 }
          |                     ^
-    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-answers`, `requests-pass`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`; did you mean `alarms-are-quiet`?
+    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`; did you mean `alarms-are-quiet`?
       13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
          |           ^
     plan.yaml:13:58: unknown word `no`; expected one of `blocking`, `advisory`
@@ -355,4 +364,107 @@ fn a_plan_of_a_megabyte_is_refused_with_one_message() {
        1 | version: 1
          | ^
     ");
+}
+
+#[test]
+fn a_load_that_can_show_nothing_is_refused() {
+    let of = |load: &str| {
+        refusal(&format!(
+            "test_traffic:\n  requests: [{{ name: ready, get: /ready }}, {{ post: /orders, capture: {{ order: $.id }} }}, {{ get: \"/orders/${{order}}\" }}]\n  load: {{ {load} }}\n"
+        ))
+    };
+    let messages = [
+        of("rate: 50/s, for: 10s, expect: { errors: \"< 0.1%\" }"),
+        of("rate: 50/s, for: 10s, expect: {}"),
+        of("rate: 50, for: 10s, expect: { p99: 300ms }"),
+        of("rate: 50/s, for: 10s, expect: { p99: 300 }"),
+        of("rate: 50/s, for: 11m, expect: { p99: 300ms }"),
+        of("rate: 50000/s, for: 1m, expect: { p99: 300ms }"),
+        of("rate: 50/s, for: 10s, requests: [redy], expect: { p99: 300ms }"),
+        of("rate: 50/s, for: 10s, requests: [POST /orders], expect: { p99: 300ms }"),
+        of("rate: 50/s, for: 10s, requests: [\"GET /orders/${order}\"], expect: { p99: 300ms }"),
+        of("rate: 50/s, for: 10s, expect: { p98: 300ms }"),
+    ];
+    assert_snapshot!(messages.join("\n"), @r#"
+    plan.yaml:4:28: 50/s for 10s are 500 requests; what is expected takes at least 1000 to show
+       4 |   load: { rate: 50/s, for: 10s, expect: { errors: "< 0.1%" } }
+         |                            ^
+    plan.yaml:4:41: nothing is expected of the load; expected `errors`, or a percentile such as `p99`
+       4 |   load: { rate: 50/s, for: 10s, expect: {} }
+         |                                         ^
+    plan.yaml:4:17: `50` is not a rate; expected a rate such as `50/s`, `600/m` or `5/h`
+       4 |   load: { rate: 50, for: 10s, expect: { p99: 300ms } }
+         |                 ^
+    plan.yaml:4:48: `300` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
+       4 |   load: { rate: 50/s, for: 10s, expect: { p99: 300 } }
+         |                                                ^
+    plan.yaml:4:28: expected more than 0s and at most 10m
+       4 |   load: { rate: 50/s, for: 11m, expect: { p99: 300ms } }
+         |                            ^
+    plan.yaml:4:17: `50000/s` is more than one function sends; at most 10000/s
+       4 |   load: { rate: 50000/s, for: 1m, expect: { p99: 300ms } }
+         |                 ^
+    plan.yaml:4:44: no request of `test_traffic.requests` is called `redy`; expected one of `ready`, `POST /orders`, `GET /orders/${order}`; did you mean `ready`?
+       4 |   load: { rate: 50/s, for: 10s, requests: [redy], expect: { p99: 300ms } }
+         |                                            ^
+    plan.yaml:4:44: `POST /orders` sends POST, which may change something; only GET and HEAD are sent here
+       4 |   load: { rate: 50/s, for: 10s, requests: [POST /orders], expect: { p99: 300ms } }
+         |                                            ^
+    plan.yaml:4:44: `GET /orders/${order}` needs `${order}` of an earlier request; here each is sent on its own
+       4 |   load: { rate: 50/s, for: 10s, requests: ["GET /orders/${order}"], expect: { p99: 300ms } }
+         |                                            ^
+    plan.yaml:4:43: unknown key `p98`; expected one of `errors`, `p50`, `p90`, `p95`, `p99`, `p99.9`; did you mean `p99`?
+       4 |   load: { rate: 50/s, for: 10s, expect: { p98: 300ms } }
+         |                                           ^
+    "#);
+}
+
+#[test]
+fn a_secret_stands_only_where_no_log_sees_it() {
+    let of = |request: &str| {
+        refusal(&format!(
+            "secrets: {{ smoke: {{ secret: orders/smoke }} }}\ntest_traffic:\n  requests:\n    - {request}\n"
+        ))
+    };
+    let messages = [
+        of("{ get: \"/me?token=${smoke}\" }"),
+        of("{ get: /me, expect: { body_contains: \"${smoke}\" } }"),
+        of("{ get: /me, capture: { smoke: $.id } }"),
+        of("{ get: /me, form: {}, body: x }"),
+        of("{ get: /me, attempts: 2, in_a_row: 3 }"),
+        of("{ get: /me, follow_redirects: 11 }"),
+        of("{ get: /me, expect: { json: { $.a: { above: 3 } } } }"),
+        of("{ get: /me, expect: { json: { $.a: { matches: \"(\" } } } }"),
+        refusal("secrets: { smoke: { secret: \"Bearer hunter2\" } }\n"),
+    ];
+    let all = messages.join("\n");
+    assert_snapshot!(all, @r#"
+    plan.yaml:5:14: the secret `smoke` may stand in `headers`, `json`, `form` and `body` only
+       5 |     - { get: "/me?token= …
+         |              ^
+    plan.yaml:5:44: the secret `smoke` may stand in `headers`, `json`, `form` and `body` only
+       5 |     - { get: /me, expect: { body_contains: "${smoke}" } }
+         |                                            ^
+    plan.yaml:5:30: `smoke` has a meaning already; choose another name
+       5 |     - { get: /me, capture: { smoke: $.id } }
+         |                              ^
+    plan.yaml:5:35: a request has one of `json`, `form` and `body`
+       5 |     - { get: /me, form: {}, body: x }
+         |                                   ^
+    plan.yaml:5:29: 3 times in a row take at least 3 attempts
+       5 |     - { get: /me, attempts: 2, in_a_row: 3 }
+         |                             ^
+    plan.yaml:5:37: expected 0 to 10 redirects
+       5 |     - { get: /me, follow_redirects: 11 }
+         |                                     ^
+    plan.yaml:5:44: unknown key `above`; expected one of `equals`, `exists`, `is`, `matches`, `length`
+       5 |     - { get: /me, expect: { json: { $.a: { above: 3 } } } }
+         |                                            ^
+    plan.yaml:5:53: `(` is no regular expression: found open group without closing ')'
+       5 |     - { get: /me, expect: { json: { $.a: { matches: "(" } } } }
+         |                                                     ^
+    plan.yaml:2:19: `secret` is the name or ARN of a secret, not the secret itself
+       2 | secrets: …
+         |           ^
+    "#);
 }

@@ -98,7 +98,8 @@ async fn the_database_may_be_named_by_postgresqls_own_variables() {
     let postgres = Postgres::start().await;
     postgres.migrate("0001_orders.sql").await;
     let folder = postgres.folder();
-    let parts = [("PGHOST", folder.as_str()), ("PGUSER", "orders"), ("PGPASSWORD", "s3cret"), ("PGDATABASE", "postgres")];
+    let parts =
+        [("PGHOST", folder.as_str()), ("PGUSER", "orders"), ("PGPASSWORD", "s3cret"), ("PGDATABASE", "postgres")];
     let (_task, address) = Task::listening(&parts);
     assert_eq!(get(address, "/ready").json(), json!({ "status": "ready" }));
     assert_eq!(post(address, "/orders", ORDER).status, 201);

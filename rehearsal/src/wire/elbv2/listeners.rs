@@ -31,7 +31,17 @@ struct ListenerOut {
     load_balancer_arn: String,
     port: u16,
     protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificates: Option<Vec<CertificateOut>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssl_policy: Option<&'static str>,
     default_actions: Vec<ActionOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CertificateOut {
+    certificate_arn: String,
 }
 
 #[derive(Serialize)]
@@ -189,7 +199,12 @@ fn told(listener: &Listener) -> ListenerOut {
         listener_arn: listener.arn.clone(),
         load_balancer_arn: listener.load_balancer.clone(),
         port: listener.port,
-        protocol: "HTTP",
+        protocol: if listener.certificate.is_some() { "HTTPS" } else { "HTTP" },
+        certificates: listener
+            .certificate
+            .as_ref()
+            .map(|certificate| vec![CertificateOut { certificate_arn: certificate.arn.clone() }]),
+        ssl_policy: listener.certificate.as_ref().map(|_| "ELBSecurityPolicy-TLS13-1-2-2021-06"),
         default_actions: default.map(|rule| action(&rule.action)).into_iter().collect(),
     }
 }

@@ -277,3 +277,212 @@ async fn the_host_of_a_rule_is_sent() {
     assert_eq!(state.requests[0].host.as_deref(), Some("orders.example.com"));
     assert!(state.requests[0].url.starts_with("http://shop-1234.eu-central-1.elb.amazonaws.com:9001/"));
 }
+
+#[tokio::test]
+async fn assertions_compare_match_and_measure() {
+    let body = r#"{"total": 3, "sku": "A12", "lines": [1, 2], "note": null}"#;
+    let pass = [
+        r#"json: { $.total: "> 2", $.sku: { matches: "^A[0-9]+$" }, $.lines: { length: 2 }, $.note: { exists: true } }"#,
+        r#"json: { $.gone: { exists: false }, $.total: { is: "<= 3", equals: 3 } }, headers: { content-type: { matches: json } }"#,
+        r#"body_matches: "\"sku\": \"A\\d+\"", headers: { x-debug: { exists: false } }"#,
+    ];
+    for expect in pass {
+        let fakes = Fakes::well();
+        fakes.reply("/ready", [Ok(answer(200, body))]);
+        let told = row(&fakes, &format!("    - {{ get: /ready, expect: {{ {expect} }} }}\n")).await;
+        assert!(told.starts_with("PASSED"), "{expect}\n{told}");
+    }
+    let fail = [
+        r#"json: { $.total: "> 3" }"#,
+        r#"json: { $.sku: { matches: "^B" } }"#,
+        r#"json: { $.lines: { length: "> 2" } }"#,
+        r#"json: { $.note: { exists: false } }"#,
+        r#"json: { $.gone: { exists: true } }"#,
+        r#"body_matches: "total: 4""#,
+        r#"headers: { content-type: { exists: false } }"#,
+    ];
+    let mut rows = Vec::new();
+    for expect in fail {
+        let fakes = Fakes::well();
+        fakes.reply("/ready", [Ok(answer(200, body))]);
+        rows.push(row(&fakes, &format!("    - {{ get: /ready, expect: {{ {expect} }} }}\n")).await);
+    }
+    let rows =
+        rows.join("\n").replace("\n  do: Find out in green's log why GET /ready is not answered as expected.", "");
+    assert_snapshot!(rows, @r#"
+    FAILED
+      GET /ready answered 200 with 3 at $.total, expected a number > 3
+    FAILED
+      GET /ready answered 200 with "A12" at $.sku, expected a text that matches ^B
+    FAILED
+      GET /ready answered 200 with [1,2] at $.lines, expected a length > 2
+    FAILED
+      GET /ready answered 200 with null at $.note, expected nothing there
+    FAILED
+      GET /ready answered 200 with nothing at $.gone, expected a value
+    FAILED
+      GET /ready answered 200 with "{"lines":[1,2],"note":null,"sku":"A12","total":3}", expected it to match total: 4
+    FAILED
+      GET /ready answered 200 with a header content-type, expected what the plan says
+    "#);
+}
+
+#[tokio::test]
+async fn a_form_is_sent_as_one() {
+    let fakes = Fakes::well();
+    fakes.reply("/login", [Ok(answer(200, "{}"))]);
+    row(&fakes, "    - { post: /login, form: { user: \"a@b\", note: \"for ${service} & co\" } }\n").await;
+    let state = fakes.state();
+    let sent = &state.requests[0];
+    assert_eq!(sent.body.as_deref(), Some(b"user=a%40b&note=for%20orders%20%26%20co".as_slice()));
+    assert!(sent.headers.contains(&("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())));
+}
+
+#[tokio::test]
+async fn once_is_not_enough_where_the_plan_wants_it_in_a_row() {
+    let (good, bad) = (|| Ok(answer(200, "")), || Ok(answer(500, "boom")));
+    let request = "    - { get: /ready, in_a_row: 3, attempts: 6 }\n";
+    let mut rows = Vec::new();
+    for replies in [vec![good()], vec![good(), bad(), good()], vec![good(), good(), bad(), good(), good(), bad()]] {
+        let fakes = Fakes::well();
+        fakes.reply("/ready", replies);
+        let check = RequestsPass::on_test(&plan(request));
+        let mut last = told(&check, &context(&fakes)).await;
+        while last.starts_with("NOT YET") {
+            last = told(&check, &context(&fakes)).await;
+        }
+        rows.push(format!("{last}\n  sent {}", fakes.state().requests.len()));
+    }
+    assert_snapshot!(rows.join("\n"), @r#"
+    PASSED
+      1 request passed on HTTP :9001: GET /ready 200 in 3 ms, 3 times in a row
+      sent 3
+    PASSED
+      1 request passed on HTTP :9001: GET /ready 200 in 3 ms, 3 times in a row
+      sent 5
+    FAILED
+      GET /ready answered 500 with "boom", expected 2xx, attempt 6 of 6
+      do: Find out in green's log why GET /ready is not answered as expected.
+      sent 6
+    "#);
+}
+
+fn redirect(to: &str) -> ProbeResponse {
+    let mut response = answer(302, "");
+    response.headers.push(("location".to_owned(), to.to_owned()));
+    response
+}
+
+#[tokio::test]
+async fn redirects_are_followed_where_the_plan_says_so_and_no_further() {
+    let fakes = Fakes::well();
+    fakes.reply("/ready", [Ok(redirect("/one"))]);
+    fakes.reply("/one", [Ok(redirect("two"))]);
+    fakes.reply("/two", [Ok(answer(200, ""))]);
+    fakes.reply("/away", [Ok(redirect("http://169.254.169.254/latest/meta-data"))]);
+    fakes.reply("/there", [Ok(redirect("/back"))]);
+    fakes.reply("/back", [Ok(redirect("/there"))]);
+    let mut rows = Vec::new();
+    for request in [
+        "{ get: /ready, follow_redirects: 2 }",
+        "{ get: /ready, follow_redirects: 1 }",
+        "{ get: /away, follow_redirects: 5 }",
+        "{ get: /there, follow_redirects: 5 }",
+    ] {
+        rows.push(row(&fakes, &format!("    - {request}\n")).await);
+    }
+    let rows = rows.join("\n").replace(
+        "\n  do: Expect this redirect in the plan, or ask where it leads; a listener that redirects to HTTPS tests nothing.",
+        "",
+    );
+    assert_snapshot!(rows, @"
+    PASSED
+      1 request passed on HTTP :9001: GET /ready 200 in 9 ms
+    FAILED
+      GET /ready answered 302 with an empty body, expected 2xx; 1 redirect followed, and no more are
+    FAILED
+      GET /away answered 302 with an empty body, expected 2xx; it leads away from this listener, and is not followed
+    FAILED
+      GET /there answered 302 with an empty body, expected 2xx; the redirects lead in a circle of 2
+    ");
+    assert!(!fakes.state().requests.iter().any(|request| request.url.contains("169.254")));
+}
+
+/// A form is sent once, and the page after it asked for.
+#[tokio::test]
+async fn what_is_redirected_after_a_post_is_asked_for_by_get() {
+    let fakes = Fakes::well();
+    fakes.reply("/login", [Ok(redirect("/home"))]);
+    fakes.reply("/home", [Ok(answer(200, ""))]);
+    row(&fakes, "    - { post: /login, form: { user: a }, follow_redirects: 1 }\n").await;
+    let state = fakes.state();
+    assert_eq!((state.requests[1].method.as_str(), state.requests[1].body.as_ref()), ("GET", None));
+}
+
+#[tokio::test]
+async fn a_packed_body_is_refused_where_it_would_have_to_be_read() {
+    let fakes = Fakes::well();
+    let mut packed = answer(200, "\u{1f}\u{8b}");
+    packed.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
+    fakes.reply("/ready", [Ok(packed)]);
+    let status = row(&fakes, "    - get: /ready\n").await;
+    let json = row(&fakes, "    - { get: /ready, expect: { json: { $.status: ready } } }\n").await;
+    assert_snapshot!(format!("{status}\n{json}"), @"
+    PASSED
+      1 request passed on HTTP :9001: GET /ready 200 in 3 ms
+    FAILED
+      GET /ready answered 200 with a body in gzip, which was not asked for and is not read
+      do: Find out in green's log why GET /ready is not answered as expected.
+    ");
+}
+
+const WITH_SECRET: &str = "
+version: 1
+secrets: { smoke: { secret: orders/smoke-token, key: token } }
+test_traffic:
+  requests: [{ get: /me, headers: { Authorization: \"Bearer ${smoke}\" }, expect: { body_contains: welcome } }]
+";
+
+async fn with_secret(fakes: &Fakes) -> String {
+    let check = RequestsPass::on_test(&Plan::parse(WITH_SECRET, "plan.yaml").expect("a plan"));
+    told(&check, &context(fakes)).await
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_secrets_manager_and_appears_nowhere() {
+    let fakes = Fakes::well();
+    fakes.state().secrets.insert("orders/smoke-token".to_owned(), r#"{"token": "hunter2-hunter2"}"#.to_owned());
+    fakes.reply("/me", [Ok(answer(200, "welcome"))]);
+    assert!(with_secret(&fakes).await.starts_with("PASSED"));
+    let sent = ("Authorization".to_owned(), "Bearer hunter2-hunter2".to_owned());
+    assert!(fakes.state().requests[0].headers.contains(&sent));
+
+    // Half of it must not be told either.
+    let echo = format!("{}hunter2-hunter2 is no good", "x".repeat(112));
+    fakes.reply("/me", [Ok(answer(401, &echo))]);
+    let told = with_secret(&fakes).await;
+    assert!(!told.contains("hunt"), "{told}");
+}
+
+#[tokio::test]
+async fn cannot_tell_when_a_secret_cannot_be_had() {
+    let fakes = Fakes::well();
+    let missing = with_secret(&fakes).await;
+    let mut rows = vec![missing];
+    for text in ["hunter2", r#"{"user": "hunter2"}"#] {
+        fakes.state().secrets.insert("orders/smoke-token".to_owned(), text.to_owned());
+        rows.push(with_secret(&fakes).await);
+    }
+    assert_snapshot!(rows.join("\n"), @"
+    CANNOT TELL
+      secret orders/smoke-token: there is no such secret
+      do: Create it, or correct its name in the plan.
+    CANNOT TELL
+      key token of secret orders/smoke-token: the secret is not JSON
+      do: Correct `secrets` in the plan, or the secret.
+    CANNOT TELL
+      key token of secret orders/smoke-token: the secret has no text at this key
+      do: Correct `secrets` in the plan, or the secret.
+    ");
+    assert!(fakes.state().requests.is_empty());
+}
