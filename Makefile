@@ -4,7 +4,7 @@ SCENARIO ?=
 ALL ?=
 PROFILE ?= release
 
-.PHONY: help rehearse serve test check fmt clippy doc licences infra bench clean
+.PHONY: help rehearse serve test check fmt clippy doc licences infra bench bench-load clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ infra: ## Lints the templates, the environment's stacks and the workflows
 
 bench: ## Measures the hooks beside a bare runtime and Python [PROFILE=dev]
 	@PROFILE=$(PROFILE) scripts/bench
+
+bench-load: ## Compares the load generator with oha [PROFILE=dev]
+	@PROFILE=$(PROFILE) scripts/bench-load
 
 clean: ## Removes everything that the other targets made
 	cargo clean

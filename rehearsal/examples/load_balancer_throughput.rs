@@ -82,6 +82,7 @@ fn furnish(world: &World, target: u16) -> String {
             load_balancer: arn.clone(),
             port: 0,
             role: ListenerRole::Production,
+            certificate: None,
             rules: vec![Rule {
                 arn: "default".to_owned(),
                 priority: None,

@@ -35,6 +35,12 @@ const VARIES: &[(&str, &str)] = &[
     (r":\d{4,5}\b", ":…"),
     (r"\b\d+(\.\d+)? ?(ms|µs|s)\b", "… s"),
     (r"\b\d+ of \d+ requests", "… of … requests"),
+    // Whether there were enough requests to compare depends on how fast this machine is.
+    (
+        r"(not compared: )?(green failed [^%]*\(0\.00 %\), blue failed [^%]*\(0\.00 %\)) since [a-z ]+(, fewer than \d+ requests each)?",
+        "$2",
+    ),
+    (r"requests \((\d+\.\d\d) %\)", "requests (… %)"),
     (r"\b\d+ MiB", "… MiB"),
     (r"\[\d+\.\d+ \([^)]*\)", "[…"),
     (r"\(request [0-9a-f-]{36}\)", "(request …)"),

@@ -26,6 +26,9 @@ class LoadBalancing(unittest.TestCase):
         listeners = self.elbv2.describe_listeners(ListenerArns=[wire.PRODUCTION, wire.TEST])["Listeners"]
         production, test = listeners
         self.assertEqual((production["Port"], test["Port"]), (41000, 41001))
+        self.assertEqual((production["Protocol"], test["Protocol"]), ("HTTP", "HTTPS"))
+        self.assertNotIn("Certificates", production)
+        self.assertEqual([it["CertificateArn"].split(":")[2] for it in test["Certificates"]], ["acm"])
         weighted = production["DefaultActions"][0]
         self.assertNotIn("TargetGroupArn", weighted)
         self.assertEqual(

@@ -130,8 +130,8 @@ impl BlueAndGreenAgree {
             progress.answers.iter().map(|answers| Findings::of(answers, &self.planned)).collect();
         let named = |places: &[String]| {
             let more = places.len().saturating_sub(NAMED);
-            let shown = list(&places[..places.len().min(NAMED)]);
-            if more == 0 { shown } else { format!("{shown} and {more} more") }
+            let shown = &places[..places.len().min(NAMED)];
+            if more == 0 { list(shown) } else { format!("{} and {more} more", shown.join(", ")) }
         };
         let differing = self.planned.requests.iter().zip(&found).filter(|(_, found)| !found.differences.is_empty());
         let mut differing: Vec<_> = differing.collect();
