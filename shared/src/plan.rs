@@ -7,6 +7,7 @@ mod compare;
 mod expect;
 mod json_path;
 mod load;
+mod plain_sight;
 mod request;
 mod secrets;
 mod template;
@@ -171,6 +172,9 @@ impl Plan {
     /// Reads a plan. `source` is its name in messages.
     pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
         document::parse_and_judge(text, source, &REMARKS, |written: Spanned<Written>, judge| {
+            if let Some(tree) = document::tree(text) {
+                plain_sight::look(&tree, judge);
+            }
             let secrets = written.value.secrets.0.iter().map(|(name, _)| name.value.clone()).collect();
             Some(Reader { judge, secrets }.plan(written))
         })

@@ -32,7 +32,9 @@ impl DocumentError {
     pub(super) fn unquoted(source: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         let (line, column) = (line.max(1), column.max(1));
         let source_name = source.to_owned();
-        Self { source_name, line, column, message: message.into(), quoted: None, consequence: false }
+        // A message may name the value that is wrong, and the value may be a secret that stands where none should.
+        let message = secrecy::without_recognised(&message.into());
+        Self { source_name, line, column, message, quoted: None, consequence: false }
     }
 
     /// With the line it stands on, as far as anybody may read it.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_saphyr::Spanned;
+
+use super::Spanned;
 
 /// Keys and values in the order of the document.
 #[derive(Clone, Debug)]

@@ -113,7 +113,7 @@ fn incomplete(text: &str, lost: BTreeMap<Path, Vec<Lost>>) -> Vec<Incomplete> {
     if lost.is_empty() {
         return Vec::new();
     }
-    let Ok(root) = serde_saphyr::from_str_with_options::<Node>(text, options()) else { return Vec::new() };
+    let Some(root) = tree(text) else { return Vec::new() };
     let place = |path: &Path| {
         let node = path.iter().try_fold(&root, |node, index| {
             let index = usize::try_from(*index).ok()?;
@@ -126,6 +126,11 @@ fn incomplete(text: &str, lost: BTreeMap<Path, Vec<Lost>>) -> Vec<Incomplete> {
         Some((node.place.line(), node.place.column()))
     };
     lost.into_iter().filter_map(|(path, lost)| Some(Incomplete { place: place(&path)?, lost })).collect()
+}
+
+/// The document as a tree, whatever its keys; `None` where it is no YAML.
+pub(super) fn tree(text: &str) -> Option<Node> {
+    serde_saphyr::from_str_with_options(text, options()).ok()
 }
 
 /// The walk refuses what stands twice: the parser would not go on after it.

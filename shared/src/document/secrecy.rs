@@ -1,5 +1,7 @@
 //! What must not be quoted in a message.
 
+use super::plain_sight::recognise;
+
 /// Parts of a key that say its value is secret.
 const SECRET_WORDS: [&str; 9] =
     ["password", "passwd", "token", "secret", "authorization", "apikey", "credential", "privatekey", "cookie"];
@@ -47,13 +49,21 @@ fn without_logins(text: &str) -> String {
     clean
 }
 
+/// The text up to the first thing in it that is a secret by its form.
+pub(super) fn without_recognised(text: &str) -> String {
+    match recognise(text) {
+        Some(found) => format!("{}…", &text[..found.at]),
+        None => text.to_owned(),
+    }
+}
+
 /// The line as a message may quote it. `before` is the line above, whose key may be the one this line is the value of.
 pub(super) fn quotable(line: &str, before: Option<&str>) -> String {
     if before.is_some_and(|above| above.trim_end().ends_with(':') && names_a_secret(above)) {
         let indent = line.len() - line.trim_start().len();
         return format!("{}…", &line[..indent]);
     }
-    without_secrets(line)
+    without_recognised(&without_secrets(line))
 }
 
 #[cfg(test)]

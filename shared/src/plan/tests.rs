@@ -468,3 +468,28 @@ fn a_secret_stands_only_where_no_log_sees_it() {
          |           ^
     "#);
 }
+
+/// Whatever the key is called.
+#[test]
+fn what_is_a_secret_by_its_form_is_refused_wherever_it_stands() {
+    let text = "\
+version: 1
+database: { secret: postgres://orders:hunter2@db/orders }
+test_traffic:
+  host: orders.example.com
+  requests:
+    - { name: AKIAIOSFODNN7EXAMPLE, get: \"/a?password=hunter2\", headers: { x-me: Bearer 9f86d081884c7d659a2feaa0 } }
+    - post: /a
+      json: { note: \"see https://a:hunter2@example.com/\", deep: [{ keys: [ghp_16C7e42F292c6912E7710c838347Ae178B4a] }] }
+      expect: { json: { $.token: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1, $.token_type: bearer } }
+    - get: /b
+      body: |
+        -----BEGIN PRIVATE KEY-----
+        MIIEvQIBADANBg
+";
+    let all = Plan::parse(text, "plan.yaml").expect_err("the plan is wrong").to_string();
+    for secret in ["hunter2", "AKIAIO", "9f86d0", "ghp_", "wJalr", "MIIE"] {
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
+    assert_snapshot!(all, @"");
+}
