@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::world::journal::Who;
 use crate::world::load_balancer::{Health, Target};
-use crate::world::services::{StopReason, Task, TaskSet, TaskSetStatus, TaskStatus};
+use crate::world::services::{Colour, StopReason, Task, TaskSet, TaskSetStatus, TaskStatus};
 use crate::world::{State, World, ZONES};
 
 /// The longest pause before a task that keeps dying is started again.
@@ -86,6 +86,8 @@ fn steps_of_task_set(state: &State, set: &TaskSet, grace: Duration, now: Timesta
         for index in wanted.len()..desired {
             let here = wanted.iter().filter(|task| task.zone == ZONES[0]).count();
             let zone = ZONES[usize::from(here * 2 > wanted.len() || (here * 2 == wanted.len() && index % 2 == 1))];
+            let full = state.zone_without_room.filter(|full| set.colour == Colour::Green && *full == zone);
+            let zone = full.and_then(|full| ZONES.into_iter().find(|zone| *zone != full)).unwrap_or(zone);
             steps.push(Step::Start { task_set: set.id.clone(), zone });
         }
     }

@@ -26,7 +26,7 @@ pub use deployment::{
     AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, USUAL_CONFIG,
 };
 pub use expectation::Expectation;
-pub use service::{ServiceSpec, Version};
+pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.

@@ -10,7 +10,7 @@ use greenlight::stage::Stage;
 use jiff::Timestamp;
 
 use crate::codedeploy::api::{self, NewRevision};
-use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version};
+use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version, Zone};
 use crate::served_plan::ServedPlan;
 use crate::tasks::for_shell;
 use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
@@ -153,6 +153,7 @@ impl Furnisher<'_> {
         state.target_groups.extend(groups);
         state.functions = Stage::ALL.into_iter().map(|stage| self.function(stage)).collect();
         state.faults = self.faults();
+        state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
         self.fill_stores(state);
         self.codedeploy(state, group_names, production_listener.clone(), test_listener);
@@ -216,6 +217,7 @@ impl Furnisher<'_> {
                 command,
                 environment,
                 labels,
+                secrets: version.secrets.iter().map(|(name, from)| (name.clone(), from.value_from())).collect(),
                 log: Some((log_group(&self.service.name), LOG_PREFIX.to_owned())),
             }],
         }

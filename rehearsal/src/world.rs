@@ -78,6 +78,8 @@ pub struct State {
     pub stores: Stores,
     /// Faults of AWS endpoints that are still to strike.
     pub faults: Vec<Fault>,
+    /// An availability zone that has no room for green's tasks.
+    pub zone_without_room: Option<&'static str>,
     /// Which part of the deployment production requests fall into: a lifecycle event, or a step of it.
     pub phase: String,
     /// What happened, in order.

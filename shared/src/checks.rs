@@ -11,8 +11,10 @@ mod green;
 mod green_answers;
 mod green_is_no_worse_than_blue;
 mod green_runs_target_revision;
+mod green_spans_zones;
 mod green_targets_are_healthy;
 mod green_tasks_are_steady;
+mod health_check_is_sound;
 mod images_exist;
 mod judging;
 mod last_words;
@@ -24,6 +26,8 @@ mod proof;
 mod requests_pass;
 mod rollback_is_armed;
 mod route;
+mod secret_source;
+mod secrets_exist;
 mod sending;
 mod targets;
 mod task_definition_is_active;
@@ -40,30 +44,36 @@ pub use self::container_matches_load_balancer::ContainerMatchesLoadBalancer;
 pub use self::green_answers::GreenAnswers;
 pub use self::green_is_no_worse_than_blue::GreenIsNoWorseThanBlue;
 pub use self::green_runs_target_revision::GreenRunsTargetRevision;
+pub use self::green_spans_zones::GreenSpansZones;
 pub use self::green_targets_are_healthy::GreenTargetsAreHealthy;
 pub use self::green_tasks_are_steady::GreenTasksAreSteady;
+pub use self::health_check_is_sound::HealthCheckIsSound;
 pub use self::images_exist::ImagesExist;
 pub use self::listeners_are_wired::ListenersAreWired;
 pub use self::load_holds::LoadHolds;
 pub use self::production_serves_green::ProductionServesGreen;
 pub use self::requests_pass::RequestsPass;
 pub use self::rollback_is_armed::RollbackIsArmed;
+pub use self::secrets_exist::SecretsExist;
 pub use self::task_definition_is_active::TaskDefinitionIsActive;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 19] = [
+pub const IDS: [&str; 22] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "images-exist",
+    "secrets-exist",
     "listeners-are-wired",
     "blue-is-healthy",
     "alarms-are-quiet",
     "rollback-is-armed",
+    "health-check-is-sound",
     "database-is-available",
     "green-runs-target-revision",
     "green-tasks-are-steady",
     "green-targets-are-healthy",
+    "green-spans-zones",
     "green-answers",
     "requests-pass",
     "load-holds",
@@ -77,10 +87,11 @@ pub const IDS: [&str; 19] = [
 /// What a *no* of this check does where the plan does not say.
 ///
 /// `rollback-is-armed` only advises: a group without automatic rollback is a choice a team may have made, and stopping
-/// its deployments would make nothing safer.
+/// its deployments would make nothing safer. So does `green-spans-zones`: when a zone is ill, ECS starts tasks elsewhere,
+/// and that is no time to stop the fix.
 pub fn default_severity(check: &str) -> Severity {
     match check {
-        "rollback-is-armed" => Severity::Advisory,
+        "green-spans-zones" | "rollback-is-armed" => Severity::Advisory,
         _ => Severity::Blocking,
     }
 }
@@ -109,13 +120,16 @@ test_traffic:
             Box::new(TaskDefinitionIsActive),
             Box::new(ContainerMatchesLoadBalancer),
             Box::new(ImagesExist::from_plan(&plan)),
+            Box::new(SecretsExist),
             Box::new(ListenersAreWired),
             Box::new(BlueIsHealthy),
             Box::new(AlarmsAreQuiet),
             Box::new(RollbackIsArmed),
+            Box::new(HealthCheckIsSound),
             Box::new(GreenRunsTargetRevision),
             Box::new(GreenTasksAreSteady),
             Box::new(GreenTargetsAreHealthy::new()),
+            Box::new(GreenSpansZones),
             Box::new(GreenAnswers::from_plan(&defaults)),
             Box::new(RequestsPass::on_test(&defaults)),
             Box::new(LoadHolds::from_plan(&plan).expect("the plan has a load")),

@@ -1,6 +1,6 @@
 //! `AfterInstall`: green runs, and nobody has seen it yet: the right version, all of it, and steady.
 
-use greenlight::checks::{GreenRunsTargetRevision, GreenTargetsAreHealthy, GreenTasksAreSteady};
+use greenlight::checks::{GreenRunsTargetRevision, GreenSpansZones, GreenTargetsAreHealthy, GreenTasksAreSteady};
 use greenlight::{Check, Checks, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,5 +10,10 @@ async fn main() -> Result<(), ServeError> {
 
 /// In the order in which they are reported.
 fn checks() -> Vec<Box<dyn Check>> {
-    vec![Box::new(GreenRunsTargetRevision), Box::new(GreenTasksAreSteady), Box::new(GreenTargetsAreHealthy::new())]
+    vec![
+        Box::new(GreenRunsTargetRevision),
+        Box::new(GreenTasksAreSteady),
+        Box::new(GreenTargetsAreHealthy::new()),
+        Box::new(GreenSpansZones),
+    ]
 }

@@ -2,8 +2,8 @@
 
 use before_install::DatabaseIsAvailable;
 use greenlight::checks::{
-    AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, ImagesExist, ListenersAreWired, RollbackIsArmed,
-    TaskDefinitionIsActive,
+    AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, HealthCheckIsSound, ImagesExist, ListenersAreWired,
+    RollbackIsArmed, SecretsExist, TaskDefinitionIsActive,
 };
 use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
@@ -18,10 +18,12 @@ fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
         Box::new(TaskDefinitionIsActive),
         Box::new(ContainerMatchesLoadBalancer),
         Box::new(ImagesExist::from_plan(plan)),
+        Box::new(SecretsExist),
         Box::new(ListenersAreWired),
         Box::new(BlueIsHealthy),
         Box::new(AlarmsAreQuiet),
         Box::new(RollbackIsArmed),
+        Box::new(HealthCheckIsSound),
         Box::new(DatabaseIsAvailable::from_plan(plan)),
     ])
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::rules;
 use crate::postgres::Shown;
+use crate::world::{ACCOUNT, REGION, ZONES};
 
 /// The service.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +54,9 @@ pub struct ServiceSpec {
     /// How long a deregistered target may finish its requests.
     #[serde(default = "minute", deserialize_with = "rules::deregistration_delay")]
     pub deregistration_delay: Span,
+    /// A zone that has no room for green's tasks.
+    #[serde(default)]
+    pub zone_without_room: Option<Zone>,
     /// How long after a task's start failed health checks do not stop it.
     #[serde(default = "minute")]
     pub health_check_grace_period: Span,
@@ -104,9 +108,31 @@ pub struct Version {
     /// Its image in ECR.
     #[serde(default)]
     pub image: ImageSpec,
+    /// Variables whose values come from Secrets Manager or Systems Manager.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSpec>,
     /// Environment of the task. `VERSION` is 1 for blue and 2 for green unless it says otherwise.
     #[serde(default, deserialize_with = "rules::environment")]
     pub environment: BTreeMap<String, String>,
+}
+
+/// One of the two availability zones.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Zone {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Zone {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::A => ZONES[0],
+            Self::B => ZONES[1],
+        }
+    }
 }
 
 /// The certificate of a database.
@@ -128,6 +154,26 @@ impl DatabaseCertificate {
             Self::Trusted => Shown::Trusted,
             Self::OfAnotherAuthority => Shown::OfAnotherAuthority,
             Self::ForAnotherName => Shown::ForAnotherName,
+        }
+    }
+}
+
+/// Where the value of a variable comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSpec {
+    /// The secret with this name.
+    Secret(String),
+    /// The parameter with this name.
+    Parameter(String),
+}
+
+impl SecretSpec {
+    /// As a task definition names it.
+    pub(crate) fn value_from(&self) -> String {
+        match self {
+            Self::Secret(name) => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"),
+            Self::Parameter(name) => name.clone(),
         }
     }
 }

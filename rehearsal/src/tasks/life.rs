@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use super::{Launch, command};
 use crate::process::ports::Ports;
 use crate::process::{Exit, Process};
-use crate::world::World;
 use crate::world::journal::Who;
 use crate::world::services::{Container, StopReason, Task, TaskStatus};
+use crate::world::{State, World};
 
 /// How long a process may take, in real time, until it listens.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -76,6 +76,11 @@ async fn begin(world: &Arc<World>, launch: &Launch, ports: &Ports, id: &str) -> 
     let Some(container) = container else {
         return Err(Ended::failed_to_start("its task definition has no container", None, Vec::new()));
     };
+    let secrets = world.read(|state| values(state, &container));
+    let container = match secrets {
+        Ok(values) => with(container, values),
+        Err(why) => return Err(Ended::failed_to_start(why, None, Vec::new())),
+    };
     let mut tried = 0;
     loop {
         tried += 1;
@@ -88,6 +93,27 @@ async fn begin(world: &Arc<World>, launch: &Launch, ports: &Ports, id: &str) -> 
             begun => return begun,
         }
     }
+}
+
+/// The values of the container's secrets, or ECS's words for one that cannot be had.
+fn values(state: &State, container: &Container) -> Result<Vec<(String, String)>, String> {
+    let value = |from: &str| {
+        let secret = from.split_once(":secret:").map(|(_, name)| name.split(':').next().unwrap_or(name));
+        match secret {
+            Some(name) => state.stores.secrets.get(name).map(|secret| secret.value.clone()),
+            None => state.stores.parameters.get(from).map(|parameter| parameter.value.clone()),
+        }
+    };
+    let values = container.secrets.iter().map(|(name, from)| match value(from) {
+        Some(value) => Ok((name.clone(), value)),
+        None => Err(format!("ResourceInitializationError: unable to pull secrets or registry auth: {from} not found")),
+    });
+    values.collect()
+}
+
+fn with(mut container: Container, values: Vec<(String, String)>) -> Container {
+    container.environment.extend(values);
+    container
 }
 
 async fn begin_on(

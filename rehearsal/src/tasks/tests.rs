@@ -38,6 +38,7 @@ impl Rehearsal {
             registered_at: now,
             containers: vec![Container {
                 log: None,
+                secrets: BTreeMap::new(),
                 name: "app".to_owned(),
                 image: "orders:2".to_owned(),
                 port: 8080,

@@ -10,6 +10,7 @@ use crate::world::{ACCOUNT, REGION};
 
 /// What is implemented.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("DescribeParameters", |context, input| context.run(input, describe_parameters)),
     ("GetParameter", |context, input| context.run(input, get_parameter)),
     ("GetParameters", |context, input| context.run(input, get_parameters)),
     ("PutParameter", |context, input| context.run(input, put_parameter)),
@@ -57,6 +58,43 @@ struct ParameterOut {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct DescribeParameters {
+    parameter_filters: Option<Vec<Filter>>,
+    next_token: Option<String>,
+    max_results: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    key: String,
+    option: Option<String>,
+    values: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribedParameters {
+    parameters: Vec<MetadataOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetadataOut {
+    name: String,
+    #[serde(rename = "ARN")]
+    arn: String,
+    r#type: &'static str,
+    last_modified_date: Time,
+    version: u64,
+    tier: &'static str,
+    data_type: &'static str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct PutParameter {
     name: Option<String>,
     value: Option<String>,
@@ -89,6 +127,38 @@ fn get_parameters(context: &Context<'_>, input: GetParameters) -> Result<GotPara
         }
     }
     Ok(answer)
+}
+
+/// Without values, as AWS does it. Filtered by name only.
+fn describe_parameters(context: &Context<'_>, input: DescribeParameters) -> Result<DescribedParameters, Refusal> {
+    let mut wanted: Option<Vec<String>> = None;
+    for filter in input.parameter_filters.unwrap_or_default() {
+        match (filter.key.as_str(), filter.option.as_deref()) {
+            ("Name", None | Some("Equals")) => wanted = Some(filter.values.unwrap_or_default()),
+            (key, option) => {
+                let option = option.unwrap_or("Equals");
+                return Err(Refusal::not_implemented(&format!("ssm:DescribeParameters filtered by {key} {option}")));
+            }
+        }
+    }
+    let found = context.world.read(|state| {
+        let is_wanted = |name: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+        let names = state.stores.parameters.keys().filter(is_wanted);
+        names.filter_map(|name| find(context, name).ok()).collect::<Vec<_>>()
+    });
+    let (page, next_token) = context
+        .page(found, input.next_token.as_deref(), input.max_results, 50)
+        .ok_or_else(|| Refusal::new("InvalidNextToken", "The specified token is not valid."))?;
+    let parameters = page.into_iter().map(|found| MetadataOut {
+        name: found.name,
+        arn: found.arn,
+        r#type: found.r#type,
+        last_modified_date: found.last_modified_date,
+        version: found.version,
+        tier: "Standard",
+        data_type: found.data_type,
+    });
+    Ok(DescribedParameters { parameters: parameters.collect(), next_token })
 }
 
 fn put_parameter(context: &Context<'_>, input: PutParameter) -> Result<PutDone, Refusal> {

@@ -38,6 +38,8 @@ pub struct Container {
     pub environment: BTreeMap<String, String>,
     /// Docker labels.
     pub labels: BTreeMap<String, String>,
+    /// Variables whose values come from Secrets Manager or Systems Manager: name and `valueFrom`.
+    pub secrets: BTreeMap<String, String>,
     /// Log group and prefix of its streams, where it writes to CloudWatch Logs.
     pub log: Option<(String, String)>,
 }

@@ -33,6 +33,15 @@ class Parameters(unittest.TestCase):
         self.assertEqual([it["Value"] for it in both["Parameters"]], ["2"])
         self.assertEqual(both["InvalidParameters"], ["/gone"])
 
+    def test_parameters_are_described_without_their_values(self):
+        name = "/greenlight/orders/production"
+        by_name = [{"Key": "Name", "Option": "Equals", "Values": [name, "/gone"]}]
+        found = self.ssm.describe_parameters(ParameterFilters=by_name)["Parameters"]
+        self.assertEqual([(it["Name"], it["Version"]) for it in found], [(name, 3)])
+        self.assertNotIn("Value", found[0])
+        by_path = [{"Key": "Path", "Option": "Recursive", "Values": ["/"]}]
+        self.assertEqual(self.refused("describe_parameters", ParameterFilters=by_path), "NotImplementedException")
+
 
 class Secrets(unittest.TestCase):
     def test_a_secret_is_read_by_name_and_arn(self):

@@ -173,13 +173,19 @@ fn container(found: sdk::ContainerDefinition) -> Container {
     Container {
         ports: ports.filter_map(|port| u16::try_from(port).ok()).collect(),
         log: found.log_configuration.as_ref().and_then(log),
-        secrets: found.secrets().iter().map(|secret| (secret.name.clone(), secret.value_from.clone())).collect(),
+        secrets: secrets(&found).collect(),
         registry_login: found.repository_credentials.map(|login| login.credentials_parameter),
         stop_timeout_seconds: found.stop_timeout.and_then(|seconds| u32::try_from(seconds).ok()),
         name: found.name.unwrap_or_default(),
         image: found.image.unwrap_or_default(),
         labels: found.docker_labels.unwrap_or_default().into_iter().collect(),
     }
+}
+
+/// Of the container, and of the driver of its log: without any of them the task does not start.
+fn secrets(found: &sdk::ContainerDefinition) -> impl Iterator<Item = (String, String)> {
+    let of_log = found.log_configuration().into_iter().flat_map(|log| log.secret_options());
+    found.secrets().iter().chain(of_log).map(|secret| (secret.name.clone(), secret.value_from.clone()))
 }
 
 fn log(found: &sdk::LogConfiguration) -> Option<ContainerLog> {

@@ -84,6 +84,11 @@ fn judge(text: &str, name: &str, firing: &[String], now: Timestamp) -> Result<St
     Ok(format!("parameter {name} lets it go on until {until:.0}: \"{}\"", shortened(&permit.reason)))
 }
 
+/// A message without the lines that show the place.
+fn first_line(message: &dyn std::fmt::Display) -> String {
+    message.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;

@@ -212,6 +212,10 @@ fn container_out(container: &Container, given: Option<&Value>) -> Value {
     if !container.labels.is_empty() {
         out["dockerLabels"] = json!(container.labels);
     }
+    if !container.secrets.is_empty() {
+        let secret = |(name, from): (&String, &String)| json!({ "name": name, "valueFrom": from });
+        out["secrets"] = container.secrets.iter().map(secret).collect();
+    }
     if let Some((group, prefix)) = &container.log {
         let options = json!({ "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": prefix });
         out["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
@@ -241,9 +245,13 @@ fn container(given: &Map<String, Value>) -> Result<Container, Refusal> {
         let option = |name: &str| log["options"].get(name)?.as_str().map(str::to_owned);
         Some((option("awslogs-group")?, option("awslogs-stream-prefix")?))
     });
+    let secrets = given.get("secrets").and_then(Value::as_array).into_iter().flatten();
     Ok(Container {
         name,
         log,
+        secrets: secrets
+            .filter_map(|it| Some((it.get("name")?.as_str()?.to_owned(), it.get("valueFrom")?.as_str()?.to_owned())))
+            .collect(),
         image,
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
         command: command.filter_map(|it| it.as_str().map(str::to_owned)).collect(),
