@@ -11,6 +11,7 @@ pub mod codedeploy;
 pub mod ecs;
 pub mod lambda;
 pub mod ledger;
+pub mod meddling;
 pub mod mutants;
 pub mod outcome;
 pub mod postgres;

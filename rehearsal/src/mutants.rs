@@ -144,31 +144,6 @@ impl Mutated {
     }
 }
 
-/// Whenever the test listener leads to green alone, it is made to lead to blue as well. Never ends.
-pub async fn leak(world: &World) {
-    loop {
-        let (listener, green, blue) = world.until(leads_to_green_alone).await;
-        world.update(|state| {
-            for rule in state.listeners.iter_mut().filter(|it| it.arn == listener).flat_map(|it| &mut it.rules) {
-                rule.action = Action::Forward(vec![(green.clone(), 50), (blue.clone(), 50)]);
-            }
-        });
-    }
-}
-
-/// The test listener, and the target groups of green and blue, when it leads to green alone.
-fn leads_to_green_alone(state: &State) -> Option<(String, String, String)> {
-    let sets = || state.services.iter().flat_map(|service| &service.task_sets);
-    let group = |colour| sets().find(|set| set.colour == colour).map(|set| set.target_group.clone());
-    let (green, blue) = (group(Colour::Green)?, group(Colour::Blue)?);
-    let listener = state.listeners.iter().find(|it| it.role == ListenerRole::Test)?;
-    let alone = |action: &Action| match action {
-        Action::Forward(groups) => groups.iter().all(|(group, weight)| (*group == green) == (*weight > 0)),
-        Action::FixedResponse { .. } => false,
-    };
-    listener.rules.iter().any(|rule| alone(&rule.action)).then(|| (listener.arn.clone(), green, blue))
-}
-
 /// What the path begins with that is broken where only one is: the last that the plan asks, else that users ask.
 pub fn one_path(plan: &Plan, scenario: &Scenario) -> String {
     let fixed = |request: &Request| {

@@ -27,10 +27,9 @@ use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
-use crate::world::load_balancer::{Action, ListenerRole};
 use crate::world::services::Task;
 use crate::world::{State, World};
-use crate::{cloudwatch, ecs, lambda, mutants};
+use crate::{cloudwatch, ecs, lambda, meddling};
 
 /// World time that users are watched before the deployment begins and after it has ended.
 const WATCHED: Duration = Duration::from_secs(120);
@@ -360,34 +359,15 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     actors.spawn(cloudwatch::run(Arc::clone(world)));
     actors.spawn(engine::run(Arc::clone(world), loaded.scenario.switches.switches()));
     if loaded.mutated.as_ref().is_some_and(|it| it.mutant.leaks()) {
-        let world = Arc::clone(world);
-        actors.spawn(async move { mutants::leak(&world).await });
+        actors.spawn(meddling::leak_to_blue(Arc::clone(world), 50));
     }
     if let Some(leak) = &loaded.scenario.deployment.test_listener_leaks {
-        actors.spawn(leak_to_blue(Arc::clone(world), leak.value.percent().round() as u32));
+        actors.spawn(meddling::leak_to_blue(Arc::clone(world), leak.value.percent().round() as u32));
+    }
+    for meddling in loaded.scenario.deployment.somebody_else.iter().flatten() {
+        actors.spawn(meddling::meddle(Arc::clone(world), *meddling));
     }
     actors
-}
-
-/// Somebody else's pipeline: as soon as the test listener leads to green, a share of it leads to blue.
-async fn leak_to_blue(world: Arc<World>, percent: u32) {
-    let moved = |state: &State| {
-        let blue = state.services.first()?.primary()?.target_group.clone();
-        let test = state.listeners.iter().find(|listener| listener.role == ListenerRole::Test)?;
-        let Action::Forward(groups) = &test.rules.first()?.action else { return None };
-        let green = groups.iter().find(|(arn, weight)| *weight > 0 && *arn != blue)?.0.clone();
-        Some((test.arn.clone(), blue, green))
-    };
-    let (listener, blue, green) = world.until(moved).await;
-    world.update(|state| {
-        for rule in state.listener_mut(&listener).into_iter().flat_map(|listener| &mut listener.rules) {
-            if let Action::Forward(groups) = &mut rule.action {
-                *groups = vec![(blue.clone(), percent), (green.clone(), 100 - percent)];
-            }
-        }
-    });
-    world.say(Who::Rehearsal, format!("somebody else lets the test listener send {percent} % to blue"));
-    std::future::pending().await
 }
 
 /// Tells the ledger which part of the deployment requests fall into.

@@ -396,10 +396,11 @@ impl Furnisher<'_> {
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
             hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
         }
+        let container = self.loaded.scenario.deployment.app_spec_container.as_deref().unwrap_or(CONTAINER);
         format!(
             "version: 0.0\nResources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        \
              TaskDefinition: \"{task_definition}\"\n        LoadBalancerInfo:\n          ContainerName: \
-             \"{CONTAINER}\"\n          ContainerPort: {CONTAINER_PORT}\nHooks:{}",
+             \"{container}\"\n          ContainerPort: {CONTAINER_PORT}\nHooks:{}",
             if hooks.is_empty() { " []\n".to_owned() } else { format!("\n{hooks}") }
         )
     }

@@ -94,9 +94,6 @@ impl Ending {
     }
 }
 
-/// How often CodeDeploy looks at the alarms. AWS does not say.
-const LOOKS_AT_ALARMS_EVERY: Duration = Duration::from_secs(10);
-
 /// Waits until somebody or an alarm stops the deployment.
 pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &DeploymentGroup) -> Ending {
     let requested = course
@@ -104,7 +101,7 @@ pub(super) async fn stopped(course: &Course, deployment: &Deployment, group: &De
         .until(|state| state.codedeploy.deployment(&deployment.id).is_some_and(|it| it.stop_requested).then_some(()));
     let alarm = async {
         loop {
-            course.world.clock.sleep(LOOKS_AT_ALARMS_EVERY).await;
+            course.world.clock.sleep(course.switches.looks_at_alarms_every).await;
             let since = (!course.switches.stops_for_alarms_that_fired_before).then_some(deployment.created_at);
             let firing = course.world.read(|state| firing(state, group, since));
             if !firing.is_empty() {

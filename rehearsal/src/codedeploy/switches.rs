@@ -14,6 +14,8 @@ pub struct Switches {
     pub install_waits_for_health: bool,
     /// How long Install waits for that.
     pub install_timeout: Duration,
+    /// How often CodeDeploy looks at the alarms.
+    pub looks_at_alarms_every: Duration,
     /// Whether CodeDeploy stops a deployment for an alarm that fired before it began, or only for one that begins to.
     pub stops_for_alarms_that_fired_before: bool,
     /// How long CodeDeploy waits for a hook's answer. AWS documents one hour.
@@ -27,6 +29,7 @@ impl Switches {
         green_in_use_at_install: true,
         install_waits_for_health: true,
         install_timeout: Duration::from_secs(3600),
+        looks_at_alarms_every: Duration::from_secs(10),
         stops_for_alarms_that_fired_before: true,
         hook_timeout: Duration::from_secs(3600),
     };

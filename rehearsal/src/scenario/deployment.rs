@@ -11,6 +11,7 @@ use super::rules;
 use super::sense::Sense;
 
 use crate::codedeploy::switches::Switches;
+use crate::meddling::Meddling;
 use crate::world::deployments::{RollbackEvent, Routing};
 
 /// The deployment and its group.
@@ -38,6 +39,12 @@ pub struct DeploymentSpec {
     /// Share of the test traffic that somebody else's change of the listener sends to blue; 100% is all of it.
     #[serde(default)]
     pub test_listener_leaks: Option<Spanned<Percent>>,
+    /// What somebody else does to the service meanwhile.
+    #[serde(default)]
+    pub somebody_else: Option<Vec<Meddling>>,
+    /// The container that the AppSpec names; the one that the task definition has when missing.
+    #[serde(default)]
+    pub app_spec_container: Option<String>,
     /// Both listeners speak HTTPS, with a certificate for this host name.
     #[serde(default)]
     pub https: Option<Spanned<String>>,
@@ -248,6 +255,9 @@ pub struct SwitchesSpec {
     /// How long Install waits.
     #[serde(default)]
     pub install_timeout: Option<Span>,
+    /// How often CodeDeploy looks at the alarms.
+    #[serde(default)]
+    pub looks_at_alarms_every: Option<Span>,
     /// Whether CodeDeploy stops for an alarm that fired before the deployment began.
     #[serde(default)]
     pub stops_for_alarms_that_fired_before: Option<bool>,
@@ -265,6 +275,7 @@ impl SwitchesSpec {
             stops_for_alarms_that_fired_before: self
                 .stops_for_alarms_that_fired_before
                 .unwrap_or(usual.stops_for_alarms_that_fired_before),
+            looks_at_alarms_every: self.looks_at_alarms_every.map_or(usual.looks_at_alarms_every, Span::duration),
             hook_timeout: usual.hook_timeout,
         }
     }
