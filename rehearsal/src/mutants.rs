@@ -8,9 +8,7 @@ use greenlight::plan::{Plan, Request};
 use serde::Serialize;
 
 use crate::scenario::Scenario;
-use crate::world::load_balancer::{Action, ListenerRole};
-use crate::world::services::{Colour, TaskDefinition};
-use crate::world::{State, World};
+use crate::world::services::TaskDefinition;
 
 mod twist;
 mod verdict;

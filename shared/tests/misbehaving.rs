@@ -41,10 +41,10 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     ports.load = probe.clone();
     ports.probe = probe;
     let context = CheckContext {
-        stage: Stage::AfterAllowTestTraffic,
         deployment: Arc::new(Deployment { test: Some(test), ..deployment() }),
         deadline: Deadline::after(questions * 2),
         ports,
+        ..fakes.context(Stage::AfterAllowTestTraffic)
     };
     let known = SetOnce::new_with(Some(plan.clone()));
     let started = Instant::now();

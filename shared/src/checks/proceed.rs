@@ -62,7 +62,6 @@ pub(super) async fn leave(context: &CheckContext, firing: &[String]) -> Result<L
 }
 
 fn judge(text: &str, name: &str, firing: &[String], now: Timestamp) -> Result<String, String> {
-    let first_line = |error: &DocumentError| error.to_string().lines().next().unwrap_or_default().to_owned();
     let permit: Permit = document::parse(text, SOURCE).map_err(|mistakes| first_line(mistakes.first()))?;
     let until: Timestamp = permit.until.value.parse().map_err(|_| {
         let message = format!("`{}` is no time; expected one such as `{now:.0}`", one_line(&permit.until.value, 40));
