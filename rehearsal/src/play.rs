@@ -1,12 +1,14 @@
 //! `rehearse run`.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use futures::stream::{self, StreamExt as _};
 use greenlight::stage::Stage;
 use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
@@ -16,7 +18,7 @@ use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
 use tokio::sync::mpsc;
 
-use crate::terminal::{Interruptions, fail, say};
+use crate::terminal::{Interruptions, Page, fail, say};
 use crate::{BAD_INPUT, all_scenarios, scenarios};
 
 /// The scenario that is played when none is named.
@@ -29,6 +31,9 @@ pub(crate) struct Run {
     /// Plays every scenario that comes with greenlight
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// How many are played side by side
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    jobs: u8,
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -63,19 +68,22 @@ impl Run {
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
         let (mut outcomes, mut broken) = (Vec::new(), Vec::new());
-        for scenario in loaded {
-            let name = scenario.name.clone();
+        let pages: Vec<(String, Page)> = loaded.iter().map(|it| (it.name.clone(), Page::closed())).collect();
+        let plays = loaded.into_iter().zip(&pages).map(|(scenario, (_, page))| play(scenario, &machine, page.clone()));
+        let mut plays = pin!(stream::iter(plays).buffered(usize::from(self.jobs)));
+        for (name, page) in &pages {
+            page.turn();
             let played = tokio::select! {
-                played = play(scenario, &machine) => Ok(played),
-                interruption = interruptions.next() => Err(interruption),
+                played = plays.next() => played,
+                interruption = interruptions.next() => return interruption.end(),
             };
             match played {
-                Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => {
+                Some(Ok(outcome)) => outcomes.push(outcome),
+                Some(Err(error)) => {
                     fail(&format!("{name}: {error:#}"), 1);
-                    broken.push(name);
+                    broken.push(name.clone());
                 }
-                Err(interruption) => return interruption.end(),
+                None => break,
             }
         }
         if let Some(file) = &self.json
@@ -146,14 +154,14 @@ pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, load
     })
 }
 
-async fn play(loaded: Loaded, machine: &Machine) -> Result<Outcome> {
+async fn play(loaded: Loaded, machine: &Machine, page: Page) -> Result<Outcome> {
     let began = Instant::now();
-    say(&format!("── {} {}", loaded.name, "─".repeat(76_usize.saturating_sub(loaded.name.len()))));
-    say(&wrapped(&loaded.scenario.story));
-    say("");
+    page.say(&format!("── {} {}", loaded.name, "─".repeat(76_usize.saturating_sub(loaded.name.len()))));
+    page.say(&wrapped(&loaded.scenario.story));
+    page.say("");
     let expect = loaded.scenario.expect.clone();
     let world = new_world();
-    let (lines, printer) = follow(Arc::clone(&world));
+    let (lines, printer) = follow(Arc::clone(&world), page.clone());
     let played = async {
         let mut rehearsal = Rehearsal::open(Arc::clone(&world), loaded, machine).await?;
         let outcome = rehearsal.deploy().await;
@@ -162,16 +170,16 @@ async fn play(loaded: Loaded, machine: &Machine) -> Result<Outcome> {
     };
     let played = played.await;
     lines.abort();
-    let transcript = rest(&world, printer).await;
+    let transcript = rest(&world, printer, &page).await;
     let mut outcome = played?;
     outcome.judge(&expect, &transcript);
-    say(&outcome.closing());
-    say(&format!("{:.1} s\n", began.elapsed().as_secs_f64()));
+    page.say(&outcome.closing());
+    page.say(&format!("{:.1} s\n", began.elapsed().as_secs_f64()));
     Ok(outcome)
 }
 
 /// Prints the journal while it is written, and hands each line on.
-pub(crate) fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<String>) {
+pub(crate) fn follow(world: Arc<World>, page: Page) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<String>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let transcript = Transcript::new(world.now());
     let follower = tokio::spawn(async move {
@@ -186,7 +194,7 @@ pub(crate) fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::U
             printed += entries.len();
             for entry in &entries {
                 let line = transcript.line(entry);
-                say(&line);
+                page.say(&line);
                 // Whoever does not collect the lines has dropped the other end.
                 let _ = sender.send(line);
             }
@@ -196,7 +204,7 @@ pub(crate) fn follow(world: Arc<World>) -> (tokio::task::JoinHandle<()>, mpsc::U
 }
 
 /// Everything that was printed.
-async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>) -> String {
+async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>, page: &Page) -> String {
     let mut lines = Vec::new();
     while let Some(line) = printed.recv().await {
         lines.push(line);
@@ -206,7 +214,7 @@ async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>) -> St
     let missed = world.read(|state| state.journal.entries.get(lines.len()..).unwrap_or_default().to_vec());
     for entry in &missed {
         let line = transcript.line(entry);
-        say(&line);
+        page.say(&line);
         lines.push(line);
     }
     lines.join("\n")

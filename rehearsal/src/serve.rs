@@ -17,7 +17,7 @@ use rehearsal::world::services::Colour;
 use rehearsal::world::{REGION, State};
 
 use crate::play::{USUAL, find, follow, machine, read};
-use crate::terminal::{Interruptions, fail, say};
+use crate::terminal::{Interruptions, Page, fail, say};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -57,7 +57,7 @@ impl Serve {
 async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
     let mut interruptions = Interruptions::listen().context("cannot listen to Ctrl-C")?;
     let world = new_world_at_pace(f64::from(pace));
-    let (_lines, _printer) = follow(Arc::clone(&world));
+    let (_lines, _printer) = follow(Arc::clone(&world), Page::open());
     let rate = loaded.scenario.traffic.rate.to_string();
     let mut rehearsal = tokio::select! {
         opened = Rehearsal::open(Arc::clone(&world), loaded, machine) => opened?,

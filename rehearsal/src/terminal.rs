@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -20,6 +20,41 @@ pub(crate) fn say(text: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         UNREAD_FROM_NOW_ON.send_replace(true);
+    }
+}
+
+/// The lines of one scenario: written as they come while it is that scenario's turn, kept until then. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Page {
+    /// What is kept; nothing once it is the page's turn.
+    kept: Arc<Mutex<Option<Vec<String>>>>,
+}
+
+impl Page {
+    /// One whose turn it is.
+    pub(crate) fn open() -> Self {
+        Self { kept: Arc::new(Mutex::new(None)) }
+    }
+
+    /// One whose turn will come.
+    pub(crate) fn closed() -> Self {
+        Self { kept: Arc::new(Mutex::new(Some(Vec::new()))) }
+    }
+
+    /// Writes a line, or keeps it.
+    pub(crate) fn say(&self, text: &str) {
+        match self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(kept) => kept.push(text.to_owned()),
+            None => say(text),
+        }
+    }
+
+    /// It is this page's turn.
+    pub(crate) fn turn(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in kept.take().unwrap_or_default() {
+            say(&line);
+        }
     }
 }
 
