@@ -1,6 +1,8 @@
 //! The real AWS clients against a server on loopback that speaks the wire protocols: what is asked side by side, page by
 //! page, and what is said when AWS refuses.
 
+#[path = "aws/stores.rs"]
+mod stores;
 #[path = "aws/wire.rs"]
 mod wire;
 
@@ -12,7 +14,6 @@ use greenlight::aws::Aws;
 use greenlight::deployment::{Action, Deployment, DeploymentId, HookExecutionId};
 use greenlight::discovery::{Deployments, DiscoveryError};
 use greenlight::event::Event;
-
 use greenlight::ports::{Alarms, Parameters, Secret, Targets, Tasks};
 use greenlight::report::Verdict;
 use greenlight::report::words::chain;

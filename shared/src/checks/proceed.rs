@@ -84,7 +84,7 @@ fn judge(text: &str, name: &str, firing: &[String], now: Timestamp) -> Result<St
 }
 
 /// A message without the lines that show the place.
-fn first_line(message: &dyn std::fmt::Display) -> String {
+fn first_line(message: &DocumentError) -> String {
     message.to_string().lines().next().unwrap_or_default().to_owned()
 }
 

@@ -28,6 +28,17 @@ pub(crate) fn xml(action: &str, result: &str) -> Reply {
     Reply(200, "text/xml", body)
 }
 
+impl Reply {
+    /// An error of the query protocol.
+    pub(crate) fn xml_error(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>request-1</RequestId></ErrorResponse>"
+        );
+        Self(status, "text/xml", body)
+    }
+}
+
 pub(crate) fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
