@@ -44,6 +44,7 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
         stage: Stage::AfterAllowTestTraffic,
         deployment: Arc::new(Deployment { test: Some(test), ..deployment() }),
         deadline: Deadline::after(questions * 2),
+        now: fakes.context(Stage::AfterAllowTestTraffic).now,
         ports,
     };
     let known = SetOnce::new_with(Some(plan.clone()));
