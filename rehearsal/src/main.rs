@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use greenlight::plan::Plan;
 use rehearsal::reaper;
+use rehearsal::scenario::Scenario;
 
 mod check;
 mod mutate;
@@ -36,6 +38,11 @@ enum Verb {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Prints the JSON Schema of a document, for editors
+    Schema {
+        /// Of which document
+        of: Document,
+    },
     /// Lists the scenarios
     List,
     /// What a broken green runs behind; started by the rehearsal itself
@@ -44,6 +51,13 @@ enum Verb {
     /// Clears up after a rehearsal that was killed; started by the rehearsal itself
     #[command(hide = true)]
     Reaper,
+}
+
+/// A document that people write, and editors can check.
+#[derive(Clone, Copy, ValueEnum)]
+enum Document {
+    Plan,
+    Scenario,
 }
 
 /// Bad input, as against a rehearsal that did not go as expected.
@@ -58,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Mutant(behind) => behind.run(),
         Verb::Mutate(mutate) => in_runtime(mutate.go()),
         Verb::Check { files } => check::files(&files),
+        Verb::Schema { of } => schema(of),
         Verb::List => list(),
         Verb::Run(run) => in_runtime(run.go()),
         Verb::Serve(serve) => in_runtime(serve.go()),
@@ -82,6 +97,15 @@ fn all_scenarios() -> Vec<PathBuf> {
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
     files.sort();
     files
+}
+
+fn schema(of: Document) -> ExitCode {
+    let schema = match of {
+        Document::Plan => Plan::schema(),
+        Document::Scenario => Scenario::schema(),
+    };
+    say(&format!("{schema:#}"));
+    ExitCode::SUCCESS
 }
 
 fn list() -> ExitCode {

@@ -9,6 +9,7 @@ use greenlight::document::{self, Mistakes, Spanned};
 use greenlight::plan::Plan;
 use greenlight::stage::Stage;
 use greenlight::units::Rate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::mutants::Mutated;
@@ -30,11 +31,12 @@ pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens and why it is worth seeing: the first lines of the transcript.
     #[serde(default, deserialize_with = "rules::story")]
+    #[schemars(required)]
     pub story: String,
     /// The service.
     #[serde(default)]
@@ -75,6 +77,14 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The JSON Schema of a scenario, for editors.
+    pub fn schema() -> serde_json::Value {
+        let settings = schemars::generate::SchemaSettings::draft2020_12();
+        let mut schema = settings.into_generator().into_root_schema_for::<Self>();
+        schema.insert("title".to_owned(), "greenlight scenario".into());
+        schema.to_value()
+    }
+
     /// Whether the AppSpec names no function at this stage.
     pub fn leaves_out(&self, stage: Stage) -> bool {
         self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
@@ -95,7 +105,7 @@ impl Scenario {
 }
 
 /// A lifecycle event at which a function can be called.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are CodeDeploy's")]
 pub enum LifecycleEventName {
@@ -120,7 +130,7 @@ impl LifecycleEventName {
 }
 
 /// Production traffic.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficSpec {
     /// Requests per second of real time; 200/s when missing.
@@ -144,7 +154,7 @@ impl Default for TrafficSpec {
 }
 
 /// One kind of production request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestSpec {
     /// `GET` when missing.

@@ -25,6 +25,8 @@ pub use self::mapping::Mapping;
 pub use self::mistakes::{Judge, MOST_TOLD, Mistakes};
 pub use self::node::{Node, Value};
 pub use self::plain_sight::{Recognised, looks_random, recognise};
+#[cfg(feature = "schema")]
+pub(crate) use self::schema::schema_of;
 pub use self::secrecy::{names_a_secret, without_secrets};
 pub use self::spanned::Spanned;
 pub use self::words::{nearest, one_of};

@@ -9,6 +9,8 @@ mod json_path;
 mod load;
 mod plain_sight;
 mod request;
+#[cfg(feature = "schema")]
+mod schema;
 mod secrets;
 mod template;
 
@@ -56,6 +58,7 @@ pub struct Plan {
 /// The database that migrations change.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Database {
     /// Name or ARN of the secret with user and password, in the form Secrets Manager gives to RDS secrets.
     pub secret: String,
@@ -107,6 +110,7 @@ pub enum Mark {
 /// The schema changes of this version.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Migrations {
     /// Where the SQL files are: `s3://bucket/prefix/`, or a folder.
     pub sql: String,
@@ -128,6 +132,7 @@ pub struct Production {
 /// How much worse than blue green may be, by the requests of users.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorseThanBlue {
     /// How many percentage points more of green's requests may fail than of blue's. Default 1pp.
     pub worse_than_blue_by: Option<Points>,
@@ -138,6 +143,7 @@ pub struct WorseThanBlue {
 /// What a check's *no* does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Severity {
     /// It stops the deployment.
     Blocking,
@@ -180,6 +186,12 @@ impl Plan {
         })
     }
 
+    /// The JSON Schema of a plan, for editors.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        schema::of_a_plan()
+    }
+
     /// What a *no* of this check does: as the plan says, else as the check's page says.
     pub fn severity(&self, check: &str) -> Severity {
         self.checks.get(check).copied().unwrap_or_else(|| checks::default_severity(check))
@@ -189,44 +201,70 @@ impl Plan {
 /// The plan as it stands in the document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Written {
+    /// The version of this format: 1.
+    #[cfg_attr(feature = "schema", schemars(required, schema_with = "schema::version"))]
     version: Option<Spanned<u32>>,
+    /// The database that migrations change.
     database: Option<Spanned<Database>>,
+    /// What is asked before anything is started.
     #[serde(default)]
     before_install: BeforeInstall,
+    /// Variables that stand for secrets: the name of each, and where it is kept.
     #[serde(default)]
     secrets: Mapping<Spanned<PlannedSecret>>,
+    /// What is asked while only the test listener leads to green.
     test_traffic: Option<WrittenTestTraffic>,
+    /// The schema changes of this version.
     migrations: Option<Spanned<Migrations>>,
+    /// What is asked once users are on green.
     production: Option<WrittenProduction>,
+    /// Checks that are to be `advisory` or `blocking` against their page.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::checks"))]
     checks: Mapping<Severity>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenTestTraffic {
+    /// Name to send as `Host` (and SNI); the connection still goes to the load balancer.
     host: Option<Spanned<String>>,
+    /// How green's answers are told from blue's: by one of `header` and `json`.
     green: Option<Spanned<WrittenGreenProof>>,
+    /// Requests in order, instead of the default one.
     requests: Option<Spanned<Vec<Spanned<request::WrittenRequest>>>>,
+    /// How much is sent to green, and what it must bear.
     load: Option<Spanned<load::WrittenLoad>>,
+    /// What both colours are asked, and must answer alike.
     compare_with_blue: Option<Spanned<compare::WrittenComparing>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenGreenProof {
+    /// The header that says which version answered.
     header: Option<String>,
+    /// The place in the JSON body that says which version answered.
     json: Option<JsonPath>,
+    /// What green says there.
     equals: Spanned<Template>,
+    /// The path to ask; the target group's health check path when missing.
     get: Option<Spanned<Template>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenProduction {
+    /// How long the alarms must stay quiet.
     bake: Option<Span>,
+    /// Requests in order, instead of the default one.
     requests: Option<Vec<Spanned<request::WrittenRequest>>>,
+    /// How much worse than blue green may be.
     errors: Option<WorseThanBlue>,
 }
 

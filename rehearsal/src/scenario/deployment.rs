@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use greenlight::document::Spanned;
 use greenlight::units::{Percent, Span};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -15,7 +16,7 @@ use crate::meddling::Meddling;
 use crate::world::deployments::{RollbackEvent, Routing};
 
 /// The deployment and its group.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeploymentSpec {
     /// A predefined deployment configuration; `CodeDeployDefault.ECSCanary10Percent5Minutes` when nothing is said.
@@ -66,7 +67,7 @@ impl Default for DeploymentSpec {
 }
 
 /// Where the AppSpec is kept.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AppSpecPlace {
     /// In the deployment itself.
@@ -77,7 +78,7 @@ pub enum AppSpecPlace {
 }
 
 /// A custom shift.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shift {
     /// Share of a step.
@@ -89,7 +90,7 @@ pub struct Shift {
 }
 
 /// What starts an automatic rollback.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum RollbackOn {
     /// The deployment fails.
@@ -201,7 +202,7 @@ impl DeploymentSpec {
 }
 
 /// A CloudWatch alarm of the deployment group.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmSpec {
     /// Name.
@@ -227,7 +228,7 @@ pub struct AlarmSpec {
 }
 
 /// Whose metric an alarm looks at.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmTarget {
     /// The whole load balancer.
@@ -240,7 +241,7 @@ pub enum AlarmTarget {
 }
 
 /// Choices where AWS documents nothing; docs/limits.md lists them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchesSpec {
     /// Whether a rollback deployment calls the hooks.

@@ -1,6 +1,7 @@
 //! What must come of a scenario.
 
 use greenlight::document::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rules;
@@ -8,7 +9,7 @@ use super::rules;
 use crate::world::services::Colour;
 
 /// What must come of a scenario; a key that is missing is not looked at.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// How the deployment ends.
@@ -41,7 +42,7 @@ pub struct Expectation {
 }
 
 /// How a deployment can end.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum ExpectedStatus {
     Succeeded,
     Failed,
@@ -60,7 +61,7 @@ impl ExpectedStatus {
 }
 
 /// Blue or green.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedColour {
     Blue,

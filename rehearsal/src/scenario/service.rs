@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use greenlight::document::{Location, Spanned};
 use greenlight::units::Span;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rules;
@@ -12,7 +13,7 @@ use crate::postgres::Shown;
 use crate::world::{ACCOUNT, REGION, ZONES};
 
 /// The service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
     /// Its name.
@@ -69,7 +70,7 @@ impl Default for ServiceSpec {
 }
 
 /// The load balancer's health check.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheckSpec {
     /// Path.
@@ -99,7 +100,7 @@ impl Default for HealthCheckSpec {
 }
 
 /// One version of the service.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Version {
     /// A shell command that starts one task; the service's when missing.
@@ -136,7 +137,7 @@ impl Zone {
 }
 
 /// The certificate of a database.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseCertificate {
     /// One that the hooks are told to trust.
@@ -179,7 +180,7 @@ impl SecretSpec {
 }
 
 /// What ECR knows of a version's image. Nothing is pulled: a task is a process.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSpec {
     /// Whether it was pushed at all.
@@ -197,7 +198,7 @@ impl Default for ImageSpec {
 }
 
 /// How bad a finding is, in ECR's words.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingSeverity {
     /// `CRITICAL`.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use greenlight::document::Spanned;
 use greenlight::units::Span;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{LifecycleEventName, rules};
 use crate::world::faults::FaultKind;
 
 /// A function in place of greenlight's own, or settings for it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookSpec {
     /// A shell command that is the function's `bootstrap`; greenlight's own hook when missing.
@@ -39,7 +40,7 @@ impl HookSpec {
 }
 
 /// What a person writes into `/greenlight/<application>/<deployment group>/proceed`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProceedSpec {
     /// Alarms that may fire.
@@ -59,7 +60,7 @@ impl ProceedSpec {
 }
 
 /// A fault of an AWS endpoint.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
     /// The operation, for example `PutLifecycleEventHookExecutionStatus`.
@@ -76,7 +77,7 @@ pub struct FaultSpec {
 }
 
 /// What happens instead of an answer.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words are those of `FaultKind`")]
 pub enum FaultKindSpec {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Mapping, Spanned};
+use crate::units::{Limit, Percent, Points, Rate, Requests, Span};
 
 /// As the value itself.
 impl<T: JsonSchema> JsonSchema for Spanned<T> {
@@ -41,33 +42,51 @@ impl<T: JsonSchema> JsonSchema for Mapping<T> {
     }
 }
 
-/// A text of a form of its own, described in the schema by a pattern. YAML's numbers are never one of these.
-macro_rules! text_of_a_form {
-    ($($type:ty: $pattern:literal, $says:literal, [$($example:literal),+]);+ $(;)?) => {
-        $(impl JsonSchema for $type {
+/// Implements `JsonSchema` for a type with this schema, which stands where the type is used.
+macro_rules! schema_of {
+    ($($type:ty, $name:literal: $schema:tt;)+) => {
+        $(impl schemars::JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
             }
 
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).rsplit("::").next().unwrap_or_default().trim().into()
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "type": "string",
-                    "pattern": $pattern,
-                    "description": $says,
-                    "examples": [$($example),+],
-                })
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
             }
         })+
     };
 }
 
-text_of_a_form! {
-    crate::units::Span: r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "A duration with its unit.", ["500ms", "5s", "3m", "1h30m"];
-    crate::units::Rate: r"^\s*0*[1-9][0-9]*\s*/\s*(s|m|h)\s*$", "So many in a time.", ["50/s", "600/m"];
-    crate::units::Percent: r"^\s*[0-9.]+\s*%\s*$", "A share from 0% to 100%.", ["10%", "0.1%"];
-    crate::plan::JsonPath: r"^\$", "A place in JSON.", ["$.status", "$.items[0].id", "$['a b']"];
+pub(crate) use schema_of;
+
+// A quantity is a text: a bare number has no unit.
+schema_of! {
+    Span, "Duration": { "type": "string", "pattern": "^\\s*([0-9]+(h|ms|m|s))+\\s*$", "examples": ["500ms", "5s", "3m", "1h30m"] };
+    Rate, "Rate": { "type": "string", "pattern": "^\\s*0*[1-9][0-9]*\\s*/\\s*(s|m|h)\\s*$", "examples": ["50/s", "600/m"] };
+    Percent, "Share": { "type": "string", "pattern": "^\\s*[0-9.]+\\s*%\\s*$", "examples": ["10%", "0.1%"] };
+    Points, "Points": { "type": "string", "pattern": "^\\s*[0-9.]+\\s*pp\\s*$", "examples": ["1pp", "0.5pp"] };
+    Requests, "Requests": { "type": "string", "pattern": "^\\s*[0-9]+\\s*requests?\\s*$", "examples": ["200 requests"] };
+}
+
+/// A quantity with or without a sign.
+impl<T> JsonSchema for Limit<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^\\s*<?=?\\s*[0-9.]+\\s*[a-z%][a-z0-9]*\\s*$",
+            "examples": ["< 300ms", "< 0.1%"],
+        })
+    }
 }

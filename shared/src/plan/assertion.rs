@@ -218,11 +218,17 @@ pub(super) struct Assertions(pub(super) Vec<Assertion>);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Operators {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Operators {
+    /// The value it must be.
     equals: Option<Value>,
+    /// Whether it must be there.
     exists: Option<bool>,
+    /// The number it must be compared with.
     is: Option<Comparison>,
+    /// A regular expression that must be found in its text.
     matches: Option<Pattern>,
+    /// How long the text or list, or how large the object, must be.
     length: Option<Comparison>,
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 /// What is asked before anything is started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BeforeInstall {
     /// Of the images.
     #[serde(default)]
@@ -16,6 +17,7 @@ pub struct BeforeInstall {
 /// What is asked of the images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Images {
     /// The worst finding of a scan that may be. Without it findings are not asked for.
     #[serde(default)]
@@ -26,6 +28,7 @@ pub struct Images {
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanFinding.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ImageSeverity {
     /// No finding at all may be.
     None,

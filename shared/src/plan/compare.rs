@@ -21,10 +21,14 @@ pub struct Comparing {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct WrittenComparing {
+    /// Names of requests of `test_traffic.requests`; all that are safe to send when missing.
     requests: Option<Vec<Spanned<String>>>,
+    /// Places in JSON that may differ.
     #[serde(default)]
     ignore: Vec<JsonPattern>,
+    /// Headers that may differ.
     #[serde(default)]
     ignore_headers: Vec<String>,
 }

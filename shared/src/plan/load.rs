@@ -25,24 +25,37 @@ pub struct PlannedLoad {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct WrittenLoad {
+    /// How many requests arrive in which time; arrivals do not wait for answers.
     rate: Spanned<Rate>,
+    /// For how long.
     #[serde(rename = "for")]
     lasts: Spanned<Span>,
+    /// Names of requests of `test_traffic.requests`, sent in turn; all that can be when missing.
     requests: Option<Vec<Spanned<String>>>,
+    /// Whether requests may be sent that change something.
     #[serde(default)]
     any_method: bool,
+    /// What green must bear; at least one limit.
     expect: Spanned<WrittenLimits>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenLimits {
+    /// The share of requests that may fail.
     errors: Option<Limit<Percent>>,
+    /// The time in which half of the requests must be answered.
     p50: Option<Limit<Span>>,
+    /// The time in which 90 % of the requests must be answered.
     p90: Option<Limit<Span>>,
+    /// The time in which 95 % of the requests must be answered.
     p95: Option<Limit<Span>>,
+    /// The time in which 99 % of the requests must be answered.
     p99: Option<Limit<Span>>,
+    /// The time in which 99.9 % of the requests must be answered.
     #[serde(rename = "p99.9")]
     p999: Option<Limit<Span>>,
 }

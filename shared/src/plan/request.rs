@@ -111,37 +111,61 @@ fn texts(json: &serde_json::Value, each: &mut impl FnMut(&str)) {
 /// A request as it stands in the document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct WrittenRequest {
+    /// What the report calls it, and by which `load` and `compare_with_blue` name it.
     name: Option<String>,
+    /// Path and query to GET. A request has exactly one method.
     get: Option<Spanned<Template>>,
+    /// Path and query to POST to.
     post: Option<Spanned<Template>>,
+    /// Path and query to PUT to.
     put: Option<Spanned<Template>>,
+    /// Path and query to PATCH.
     patch: Option<Spanned<Template>>,
+    /// Path and query to DELETE.
     delete: Option<Spanned<Template>>,
+    /// Path and query to HEAD.
     head: Option<Spanned<Template>>,
+    /// Headers to send.
     #[serde(default)]
     headers: Mapping<Spanned<Template>>,
+    /// JSON body; `${variables}` in its texts are replaced.
     json: Option<Spanned<serde_json::Value>>,
+    /// Fields of a form as the body.
     form: Option<Spanned<Mapping<Spanned<Template>>>>,
+    /// Text as the body.
     body: Option<Spanned<Template>>,
+    /// What the response must be like; without it, its status must be 2xx.
     expect: Option<WrittenExpect>,
+    /// Variables for later requests: the name of each, and its place in the JSON response.
     #[serde(default)]
     capture: Mapping<Spanned<String>>,
+    /// How often it is sent at most until its response is as expected: 1 to 20.
     attempts: Option<Spanned<u32>>,
+    /// How often in a row its response must be as expected.
     in_a_row: Option<Spanned<u32>>,
+    /// How many redirects are followed, within the listener only; 0 when missing.
     follow_redirects: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenExpect {
+    /// Its status: `200`, `[200, 204]` or `2xx`.
     status: Option<Statuses>,
+    /// Headers it must have: the value of each, or an assertion on it.
     #[serde(default)]
     headers: Mapping<Spanned<Assertions>>,
+    /// What its JSON must have: a place such as `$.status`, and the value there, or an assertion on it.
     #[serde(default)]
     json: Mapping<Spanned<Assertions>>,
+    /// Text its body must contain.
     body_contains: Option<Spanned<Template>>,
+    /// A regular expression that must be found in its body.
     body_matches: Option<Pattern>,
+    /// Longest time it may take.
     within: Option<Span>,
 }
 

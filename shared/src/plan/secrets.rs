@@ -11,6 +11,7 @@ use crate::document::{Mapping, Spanned};
 /// Where a secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedSecret {
     /// Name or ARN of the secret in Secrets Manager.
     pub secret: String,
