@@ -146,7 +146,8 @@ async fn it_stops_when_more_are_slow_than_the_rest_could_make_good() {
 async fn a_request_without_an_answer_is_slower_than_any_limit() {
     let count = AtomicU64::new(0);
     let broken = || ProbeError { reason: "connection reset".to_owned(), refused: false };
-    let sometimes = || if count.fetch_add(1, Ordering::Relaxed) % 50 == 0 { Err(broken()) } else { Ok(response(200)) };
+    let sometimes =
+        || if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(50) { Err(broken()) } else { Ok(response(200)) };
     let lax = Course { errors: None, ..barrage("100/s", "10s").course };
     let tally = send(&Barrage { course: lax, ..barrage("100/s", "10s") }, &Answering(sometimes), &status).await;
     assert!(tally.cut_short && tally.failed == 11, "{tally:?}");
