@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::setup::BEFORE;
@@ -12,7 +13,7 @@ use crate::world::services::Colour;
 use crate::world::{State, World};
 
 /// What somebody else does.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Meddling {
     /// Deregisters the task definition that is about to be deployed.

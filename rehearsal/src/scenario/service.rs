@@ -118,7 +118,7 @@ pub struct Version {
 }
 
 /// One of the two availability zones.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Zone {
     /// The first.
@@ -160,7 +160,7 @@ impl DatabaseCertificate {
 }
 
 /// Where the value of a variable comes from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretSpec {
     /// The secret with this name.
