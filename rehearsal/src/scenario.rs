@@ -13,9 +13,11 @@ use serde::Deserialize;
 
 use crate::mutants::Mutated;
 use crate::text_file::{self, Unreadable};
+use crate::world::deployments::Platform;
 
 mod deployment;
 mod expectation;
+mod function;
 pub mod migrations;
 mod rules;
 mod sense;
@@ -23,9 +25,10 @@ mod service;
 mod trouble;
 
 pub use deployment::{
-    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, USUAL_CONFIG,
+    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, usual_config,
 };
 pub use expectation::Expectation;
+pub use function::FunctionSpec;
 pub use service::{ServiceSpec, Version};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
@@ -39,6 +42,9 @@ pub struct Scenario {
     /// The service.
     #[serde(default)]
     pub service: ServiceSpec,
+    /// A Lambda function, in place of the service.
+    #[serde(default)]
+    pub function: Option<Spanned<FunctionSpec>>,
     /// The version that serves.
     #[serde(default)]
     pub blue: Version,
@@ -75,14 +81,27 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The stages that a deployment of this has.
+    pub fn stages(&self) -> &'static [Stage] {
+        if self.function.is_some() { &Stage::OF_FUNCTIONS } else { &Stage::ALL }
+    }
+
+    /// What is deployed to.
+    pub fn platform(&self) -> Platform {
+        if self.function.is_some() { Platform::Lambda } else { Platform::Ecs }
+    }
+
     /// Whether the AppSpec names no function at this stage.
     pub fn leaves_out(&self, stage: Stage) -> bool {
-        self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
+        let has_it = self.stages().contains(&stage);
+        !has_it || self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
     }
 
     /// Whether a version is the sample service.
     pub fn runs_sample_service(&self) -> bool {
-        self.service.command.is_none() && [&self.blue, &self.green].iter().any(|it| it.command.is_none())
+        self.function.is_none()
+            && self.service.command.is_none()
+            && [&self.blue, &self.green].iter().any(|it| it.command.is_none())
     }
 
     /// Whether greenlight's own hook runs at this stage.
@@ -90,7 +109,7 @@ impl Scenario {
         let replaced = |(event, spec): (&LifecycleEventName, &HookSpec)| {
             event.stage() == stage && (spec.is_left_out() || spec.command.is_some())
         };
-        !self.hooks.iter().any(replaced)
+        self.stages().contains(&stage) && !self.hooks.iter().any(replaced)
     }
 }
 
@@ -129,6 +148,9 @@ pub struct TrafficSpec {
     /// The requests, sent in turn; the sample service's when missing.
     #[serde(default)]
     pub requests: Option<Spanned<Vec<RequestSpec>>>,
+    /// The events that a function is invoked with, in turn; an empty one when missing.
+    #[serde(default)]
+    pub events: Option<Spanned<Vec<serde_json::Value>>>,
 }
 
 impl TrafficSpec {
@@ -139,7 +161,7 @@ impl TrafficSpec {
 
 impl Default for TrafficSpec {
     fn default() -> Self {
-        Self { rate: Self::usual_rate(), requests: None }
+        Self { rate: Self::usual_rate(), requests: None, events: None }
     }
 }
 

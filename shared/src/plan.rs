@@ -5,6 +5,7 @@ mod before_install;
 mod chosen;
 mod compare;
 mod expect;
+mod function;
 mod json_path;
 mod load;
 mod plain_sight;
@@ -22,6 +23,7 @@ pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
 use self::chosen::Choice;
 pub use self::compare::Comparing;
 pub use self::expect::{Expect, Statuses};
+pub use self::function::{FUNCTION_VARIABLES, FunctionQuestions, Invocation, Returned};
 pub use self::json_path::{JsonPath, JsonPattern};
 pub use self::load::PlannedLoad;
 pub use self::request::{Request, RequestBody};
@@ -49,6 +51,8 @@ pub struct Plan {
     pub migrations: Option<Migrations>,
     /// What is asked once users are on green.
     pub production: Production,
+    /// What is asked of a Lambda function's new version; nothing where the plan does not say.
+    pub function: FunctionQuestions,
     /// Checks whose severity the team chose.
     pub checks: BTreeMap<String, Severity>,
 }
@@ -165,6 +169,7 @@ impl Plan {
             test_traffic: TestTraffic::default(),
             migrations: None,
             production: Production::default(),
+            function: FunctionQuestions::default(),
             checks: BTreeMap::new(),
         }
     }
@@ -199,6 +204,7 @@ struct Written {
     test_traffic: Option<WrittenTestTraffic>,
     migrations: Option<Spanned<Migrations>>,
     production: Option<WrittenProduction>,
+    function: Option<function::WrittenFunction>,
     #[serde(default)]
     checks: Mapping<Severity>,
 }
@@ -249,6 +255,7 @@ impl Reader<'_> {
             test_traffic: written.test_traffic.map(|it| self.test_traffic(it)).unwrap_or_default(),
             migrations: self.part(written.migrations, |it| self.migrations(it)),
             production: written.production.map(|it| self.production(it)).unwrap_or_default(),
+            function: written.function.map(|it| self.function(it)).unwrap_or_default(),
             checks: self.checks(written.checks),
         }
     }

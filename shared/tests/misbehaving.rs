@@ -41,6 +41,7 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     ports.load = probe.clone();
     ports.probe = probe;
     let context = CheckContext {
+        now: jiff::Timestamp::now(),
         stage: Stage::AfterAllowTestTraffic,
         deployment: Arc::new(Deployment { test: Some(test), ..deployment() }),
         deadline: Deadline::after(questions * 2),

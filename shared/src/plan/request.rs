@@ -132,6 +132,9 @@ pub(super) struct WrittenRequest {
     follow_redirects: Option<Spanned<u32>>,
 }
 
+/// Places in a JSON document, and what must stand there.
+pub(super) type WrittenJsonExpectations = Mapping<Spanned<Assertions>>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenExpect {
@@ -139,7 +142,7 @@ struct WrittenExpect {
     #[serde(default)]
     headers: Mapping<Spanned<Assertions>>,
     #[serde(default)]
-    json: Mapping<Spanned<Assertions>>,
+    json: WrittenJsonExpectations,
     body_contains: Option<Spanned<Template>>,
     body_matches: Option<Pattern>,
     within: Option<Span>,
@@ -269,14 +272,7 @@ impl Reader<'_> {
     }
 
     fn expect(&self, written: WrittenExpect, variables: &[String]) -> Expect {
-        let mut json = Vec::new();
-        for (path, assertions) in written.json.0 {
-            let place = path.referenced;
-            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
-            let path = self.judge.keep(path);
-            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
-            json.extend(path.iter().flat_map(|path| assertions.iter().map(|it| (path.clone(), it.clone()))));
-        }
+        let json = self.json_expectations(written.json, variables);
         let mut headers = Vec::new();
         for (name, assertions) in written.headers.0 {
             let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
@@ -292,6 +288,22 @@ impl Reader<'_> {
             self.json_variables(template, written.referenced, variables)?;
         }
         Ok(written.value.0)
+    }
+
+    pub(super) fn json_expectations(
+        &self,
+        written: WrittenJsonExpectations,
+        variables: &[String],
+    ) -> Vec<(JsonPath, Assertion)> {
+        let mut json = Vec::new();
+        for (path, assertions) in written.0 {
+            let place = path.referenced;
+            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
+            let path = self.judge.keep(path);
+            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
+            json.extend(path.iter().flat_map(|path| assertions.iter().map(|it| (path.clone(), it.clone()))));
+        }
+        json
     }
 
     fn headers(&self, written: Mapping<Spanned<Template>>, variables: &[String]) -> Vec<(String, Template)> {
@@ -314,7 +326,11 @@ impl Reader<'_> {
         fields
     }
 
-    fn json(&self, json: Spanned<serde_json::Value>, variables: &[String]) -> Result<serde_json::Value, DocumentError> {
+    pub(super) fn json(
+        &self,
+        json: Spanned<serde_json::Value>,
+        variables: &[String],
+    ) -> Result<serde_json::Value, DocumentError> {
         if let Some(key) = inline_secret(&json.value) {
             return Err(self.wrong(json.referenced, in_plain_sight(key)));
         }
