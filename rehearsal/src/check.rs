@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use greenlight::appspec::AppSpec;
+use greenlight::appspec::AnyAppSpec;
 use greenlight::plan::Plan;
 use rehearsal::{scenario, text_file};
 
@@ -31,7 +31,7 @@ fn check(file: &Path) -> Result<&'static str, String> {
     let keys = top_level_keys(&text);
     let has = |key: &str| keys.iter().any(|it| it.eq_ignore_ascii_case(key));
     if has("resources") {
-        AppSpec::parse(&text, &source).map(|_| "AppSpec").map_err(|error| error.to_string())
+        AnyAppSpec::parse(&text, &source).map(|_| "AppSpec").map_err(|error| error.to_string())
     } else if OF_A_SCENARIO.into_iter().any(has) {
         scenario::load(file).map(|_| "scenario").map_err(|error| error.to_string())
     } else {

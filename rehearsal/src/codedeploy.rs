@@ -3,6 +3,7 @@
 pub mod api;
 mod ending;
 pub mod engine;
+mod function;
 mod hook;
 pub mod switches;
 mod traffic;

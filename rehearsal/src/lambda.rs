@@ -22,7 +22,7 @@ mod variables;
 
 use environment::{Assignment, Environment};
 
-/// Most environments of one function at a time: what a new AWS account has. More invocations wait.
+/// Most environments of one function that work at a time: what a new AWS account has. More invocations wait.
 const CONCURRENCY: usize = 10;
 
 /// How long Lambda waits, in world time, before it tries an `Event` invocation again.
@@ -94,7 +94,8 @@ impl Fleet {
             state.invocations.iter().filter(|it| it.status == InvocationStatus::Queued).cloned().collect()
         });
         for invocation in queued {
-            let Some(function) = self.world.read(|state| state.function(&invocation.function).cloned()) else {
+            let function = self.world.read(|state| state.version(&invocation.function, &invocation.version).cloned());
+            let Some(function) = function else {
                 let reason = format!("there is no function named {}", invocation.function);
                 environment::refuse(&self.world, &invocation, reason);
                 continue;
@@ -110,10 +111,15 @@ impl Fleet {
                     // It died in its sleep.
                     requeue(&self.world, &assignment);
                 }
-            } else if self.seats.values().filter(|seat| seat.function.name == function.name).count() < CONCURRENCY {
+            } else if self.busy(&function) < CONCURRENCY {
                 self.begin(function, &invocation);
             }
         }
+    }
+
+    /// Environments of any version that work; those that rest do not count.
+    fn busy(&self, function: &Function) -> usize {
+        self.seats.values().filter(|seat| !seat.idle && seat.function.name == function.name).count()
     }
 
     fn begin(&mut self, function: Function, invocation: &Invocation) {
@@ -135,7 +141,8 @@ impl Fleet {
 
     /// An environment of a function that was changed since serves nothing more: dropping its orders ends it.
     fn discard_outdated(&mut self, function: &Function) {
-        let outdated = |seat: &Seat| seat.idle && seat.function.name == function.name && seat.function != *function;
+        let same = |seat: &Seat| seat.function.name == function.name && seat.function.version == function.version;
+        let outdated = |seat: &Seat| seat.idle && same(seat) && seat.function != *function;
         self.seats.retain(|_, seat| !outdated(seat));
     }
 

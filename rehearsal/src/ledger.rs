@@ -1,7 +1,8 @@
 //! What became of every production request.
 //!
 //! Who answered is told by the load balancer's access log, not by the application: the two are joined by the trace id
-//! that each request carries. A request is lost when it is refused, reset, timed out, or answered 5xx.
+//! that each request carries. A request is lost when it is refused, reset, timed out, or answered 5xx. An invocation of a
+//! function tells itself which version ran, and is lost when the function fails.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -92,6 +93,10 @@ pub enum End {
     Reset,
     /// No answer within the client's patience.
     TimedOut,
+    /// The function was invoked, and failed.
+    FunctionError,
+    /// Lambda itself refused the invocation with this status.
+    Lambda(u16),
 }
 
 /// A booked request that is still to be closed.
@@ -163,13 +168,20 @@ impl Ledger {
         let Some(entry) = book.entries.get_mut(ticket.index) else { return };
         entry.end = end;
         entry.took = took;
-        if !matches!(end, End::Status(_)) {
+        if !matches!(end, End::Status(_) | End::FunctionError) {
             entry.answered_by = Some(AnsweredBy::Nobody);
         }
         let phase = entry.phase;
         book.ended[phase] += 1;
         drop(book);
         self.ring();
+    }
+
+    /// Books who answered a request that went through no load balancer: the answer itself says so.
+    pub fn answered(&self, ticket: &Ticket, by: AnsweredBy) {
+        if let Some(entry) = self.lock().entries.get_mut(ticket.index) {
+            entry.answered_by = Some(by);
+        }
     }
 
     /// Notes who answered. Requests of others are left alone.
@@ -256,6 +268,8 @@ impl Entry {
         Some(match self.end {
             End::Status(status) if status >= 500 => format!("{by} answered {status}{to}"),
             End::UnderWay | End::Status(_) => return None,
+            End::FunctionError => format!("{by} failed with a function error"),
+            End::Lambda(status) => format!("Lambda answered {status}"),
             End::Refused => format!("connection refused{to}"),
             End::Reset => format!("connection reset{to}"),
             End::TimedOut => format!("timed out{to}"),

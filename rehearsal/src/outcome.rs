@@ -249,8 +249,15 @@ fn ended_at(deployment: &Deployment) -> String {
     failed.or(last).map(|event| event.name.to_owned()).unwrap_or_default()
 }
 
-/// Who the production listener forwards to, by weight.
+/// Who the production listener forwards to, by weight; or where the alias of a function leads.
 fn production(state: &State) -> Vec<Weight> {
+    if let Some(alias) = state.aliases.first() {
+        let colour = |version: &str| state.version(&alias.function, version).and_then(|it| it.colour);
+        let share = alias.additional.as_ref().map_or(0, |(_, percent)| *percent);
+        let additional = alias.additional.iter().map(|(version, percent)| (version, *percent));
+        let shares = std::iter::once((&alias.version, 100 - share)).chain(additional);
+        return shares.filter_map(|(version, percent)| Some(Weight { colour: colour(version)?, percent })).collect();
+    }
     let colour_of = |group: &str| {
         let sets = state.services.iter().flat_map(|service| &service.task_sets);
         sets.filter(|set| set.target_group == group).map(|set| set.colour).next_back()

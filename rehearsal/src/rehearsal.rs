@@ -21,13 +21,14 @@ use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
 use crate::scenario::{Loaded, RequestSpec};
 use crate::served_plan::ServedPlan;
-use crate::setup::{self, DatabaseLogin, Https, Prepared, Surroundings};
+use crate::setup::{self, DatabaseLogin, Https, Prepared, Production, Surroundings};
 use crate::tasks::{self, Launch, LaunchCommand};
-use crate::traffic::{PlannedRequest, Traffic, TrafficPlan};
+use crate::traffic::{InvocationPlan, PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
+use crate::world::functions::Function;
 use crate::world::journal::Who;
-use crate::world::services::Task;
+use crate::world::services::{Colour, Task};
 use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda, meddling};
 
@@ -182,6 +183,9 @@ impl Rehearsal {
                 std::future::pending().await
             });
         }
+        if self.loaded.scenario.function.as_ref().is_some_and(|function| function.value.alias_is_put_back) {
+            self.actors.spawn(put_alias_back(Arc::clone(&self.world)));
+        }
         self.settled().await?;
         if self.loaded.scenario.deployment.then_roll_back_by_hand {
             self.world.say(Who::Rehearsal, "a person deploys the previous revision again");
@@ -245,6 +249,10 @@ impl Rehearsal {
 
     async fn blue_serves(&mut self) -> Result<()> {
         let world = Arc::clone(&self.world);
+        if self.loaded.scenario.function.is_some() {
+            // A function runs when it is invoked.
+            return Ok(());
+        }
         let steady = world.until(|state| {
             let blue = state.services.first()?.primary()?;
             if blue.steady {
@@ -266,7 +274,35 @@ impl Rehearsal {
     }
 
     fn start_traffic(&mut self) -> Result<()> {
-        let listener = &self.prepared.production_listener;
+        let follower = follow_phases(Arc::clone(&self.world), self.ledger.clone());
+        self.actors.spawn(follower);
+        match self.prepared.production.clone() {
+            Production::Listener(listener) => self.start_requests(&listener),
+            Production::Alias { function, alias } => self.start_invocations(function, alias),
+        }
+    }
+
+    fn start_invocations(&mut self, function: String, alias: String) -> Result<()> {
+        let spec = &self.loaded.scenario.traffic;
+        let events = spec.events.as_ref().map(|events| events.value.clone());
+        let events = events.unwrap_or_else(|| vec![serde_json::Value::Object(serde_json::Map::new())]);
+        let port = self.wire.url().rsplit(':').next().and_then(|port| port.parse().ok());
+        let plan = InvocationPlan {
+            port: port.context("the AWS endpoint has no port")?,
+            rate: spec.rate.per_second().ceil() as u32,
+            events: events.iter().map(|event| Bytes::from(event.to_string())).collect(),
+            timeout: PATIENCE,
+            function,
+            alias,
+        };
+        let text =
+            format!("version 1 serves; users invoke {}:{} {} times a second", plan.function, plan.alias, plan.rate);
+        self.traffic = Some(Traffic::invoke(Arc::clone(&self.world), plan, self.ledger.clone()));
+        self.world.say(Who::Rehearsal, text);
+        Ok(())
+    }
+
+    fn start_requests(&mut self, listener: &str) -> Result<()> {
         let port = self.world.read(|state| state.listener(listener).map_or(0, |listener| listener.port));
         let mut plan = TrafficPlan::orders(port);
         let spec = &self.loaded.scenario.traffic;
@@ -281,8 +317,6 @@ impl Rehearsal {
         } else if self.loaded.scenario.service.command.is_some() {
             plan.requests = vec![planned(&RequestSpec { method: "GET".into(), path: "/".into(), json: None })?];
         }
-        let follower = follow_phases(Arc::clone(&self.world), self.ledger.clone());
-        self.actors.spawn(follower);
         let rate = plan.rate;
         let traffic = Traffic::start(Arc::clone(&self.world), plan, self.ledger.clone(), self.alb.access_log());
         self.traffic = Some(traffic);
@@ -293,7 +327,7 @@ impl Rehearsal {
 
 async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<Option<Postgres>> {
     let service = &loaded.scenario.service;
-    if !service.database {
+    if !service.database || loaded.scenario.function.is_some() {
         return Ok(None);
     }
     let _working = world.clock.working();
@@ -368,6 +402,25 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
         actors.spawn(meddling::meddle(Arc::clone(world), *meddling));
     }
     actors
+}
+
+/// What infrastructure code does that manages the alias too.
+async fn put_alias_back(world: Arc<World>) {
+    world.until(|state| (state.phase == Stage::AfterAllowTraffic.event_name()).then_some(())).await;
+    // The hook is called first, in the transcript too; it looks for seconds.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let put_back = world.update(|state| {
+        let blue = |it: &&Function| it.colour == Some(Colour::Blue);
+        let version = state.functions.iter().find(blue).map(|function| function.version.clone());
+        let (alias, version) = state.aliases.first_mut().zip(version)?;
+        alias.version.clone_from(&version);
+        alias.additional = None;
+        Some(format!("infrastructure code puts {}:{} back on version {version}", alias.function, alias.name))
+    });
+    if let Some(text) = put_back {
+        world.say(Who::Rehearsal, text);
+    }
+    std::future::pending().await
 }
 
 /// Tells the ledger which part of the deployment requests fall into.

@@ -14,9 +14,11 @@ use serde::Deserialize;
 
 use crate::mutants::Mutated;
 use crate::text_file::{self, Unreadable};
+use crate::world::deployments::Platform;
 
 mod deployment;
 mod expectation;
+mod function;
 pub mod migrations;
 mod rules;
 mod sense;
@@ -24,9 +26,10 @@ mod service;
 mod trouble;
 
 pub use deployment::{
-    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, USUAL_CONFIG,
+    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, usual_config,
 };
 pub use expectation::Expectation;
+pub use function::FunctionSpec;
 pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
@@ -41,6 +44,9 @@ pub struct Scenario {
     /// The service.
     #[serde(default)]
     pub service: ServiceSpec,
+    /// A Lambda function, in place of the service.
+    #[serde(default)]
+    pub function: Option<Spanned<FunctionSpec>>,
     /// The version that serves.
     #[serde(default)]
     pub blue: Version,
@@ -85,14 +91,27 @@ impl Scenario {
         schema.to_value()
     }
 
+    /// The stages that a deployment of this has.
+    pub fn stages(&self) -> &'static [Stage] {
+        if self.function.is_some() { &Stage::OF_FUNCTIONS } else { &Stage::ALL }
+    }
+
+    /// What is deployed to.
+    pub fn platform(&self) -> Platform {
+        if self.function.is_some() { Platform::Lambda } else { Platform::Ecs }
+    }
+
     /// Whether the AppSpec names no function at this stage.
     pub fn leaves_out(&self, stage: Stage) -> bool {
-        self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
+        let has_it = self.stages().contains(&stage);
+        !has_it || self.hooks.iter().any(|(event, spec)| event.stage() == stage && spec.is_left_out())
     }
 
     /// Whether a version is the sample service.
     pub fn runs_sample_service(&self) -> bool {
-        self.service.command.is_none() && [&self.blue, &self.green].iter().any(|it| it.command.is_none())
+        self.function.is_none()
+            && self.service.command.is_none()
+            && [&self.blue, &self.green].iter().any(|it| it.command.is_none())
     }
 
     /// Whether greenlight's own hook runs at this stage.
@@ -100,7 +119,7 @@ impl Scenario {
         let replaced = |(event, spec): (&LifecycleEventName, &HookSpec)| {
             event.stage() == stage && (spec.is_left_out() || spec.command.is_some())
         };
-        !self.hooks.iter().any(replaced)
+        self.stages().contains(&stage) && !self.hooks.iter().any(replaced)
     }
 }
 
@@ -139,6 +158,9 @@ pub struct TrafficSpec {
     /// The requests, sent in turn; the sample service's when missing.
     #[serde(default)]
     pub requests: Option<Spanned<Vec<RequestSpec>>>,
+    /// The events that a function is invoked with, in turn; an empty one when missing.
+    #[serde(default)]
+    pub events: Option<Spanned<Vec<serde_json::Value>>>,
 }
 
 impl TrafficSpec {
@@ -149,7 +171,7 @@ impl TrafficSpec {
 
 impl Default for TrafficSpec {
     fn default() -> Self {
-        Self { rate: Self::usual_rate(), requests: None }
+        Self { rate: Self::usual_rate(), requests: None, events: None }
     }
 }
 

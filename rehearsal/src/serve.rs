@@ -11,11 +11,12 @@ use rehearsal::codedeploy::engine::{family_revision, in_words};
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world_at_pace};
 use rehearsal::scenario::Loaded;
 use rehearsal::setup::{BUCKET, app_spec_key};
-use rehearsal::world::deployments::{DeploymentGroup, Routing};
+use rehearsal::world::deployments::{DeploymentGroup, Routing, ServiceTarget};
 use rehearsal::world::load_balancer::ListenerRole;
 use rehearsal::world::services::Colour;
 use rehearsal::world::{REGION, State};
 
+use crate::BAD_INPUT;
 use crate::play::{USUAL, find, follow, machine, read};
 use crate::terminal::{Interruptions, Page, fail, say};
 
@@ -46,6 +47,13 @@ impl Serve {
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
         let loaded = loaded.pop().expect("one scenario was read");
+        if loaded.scenario.function.is_some() {
+            let message = format!(
+                "{} deploys a function; only services are served, functions are played: `rehearse run`",
+                loaded.name
+            );
+            return fail(&message, BAD_INPUT);
+        }
         match serve(loaded, &machine, self.pace).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&format!("{error:#}"), 1),
@@ -65,10 +73,11 @@ async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
     };
     rehearsal.rest_in_real_time();
     let group = world.read(|state| state.codedeploy.groups.first().cloned()).expect("the world has a group");
+    let target = group.service().cloned().expect("only services are served");
     say(&variables(rehearsal.endpoint_url()));
-    say(&world.read(|state| names(state, &group, &rate)));
-    say(&examples(&group));
-    say(&world.read(|state| time(state, &group, pace)));
+    say(&world.read(|state| names(state, &group, &target, &rate)));
+    say(&examples(&group, &target));
+    say(&world.read(|state| time(state, &group, &target, pace)));
     let broken = tokio::select! {
         error = rehearsal.broken() => Some(error),
         _ = interruptions.next() => None,
@@ -103,7 +112,7 @@ fn variables(endpoint: &str) -> String {
 }
 
 /// What there is, by the names that clients ask for.
-fn names(state: &State, group: &DeploymentGroup, rate: &str) -> String {
+fn names(state: &State, group: &DeploymentGroup, target: &ServiceTarget, rate: &str) -> String {
     let url = |role| {
         let listener = state.listeners.iter().find(|it| it.role == role);
         listener.map_or("none".to_owned(), |listener| format!("http://127.0.0.1:{}", listener.port))
@@ -124,11 +133,11 @@ fn names(state: &State, group: &DeploymentGroup, rate: &str) -> String {
     };
     let rows = [
         ("application, group", format!("{}, {}", group.application, group.name)),
-        ("cluster, service", format!("{}, {}", group.cluster, group.service)),
+        ("cluster, service", format!("{}, {}", target.cluster, target.service)),
         ("task definitions", versions.join(", ")),
         ("production", format!("{}, where users send {rate} requests", url(ListenerRole::Production))),
         ("test listener", url(ListenerRole::Test)),
-        ("target groups", group.target_groups.join(", ")),
+        ("target groups", target.target_groups.join(", ")),
         ("alarms", named(state.alarms.iter().map(|alarm| &alarm.name).collect())),
         ("secrets", named(state.stores.secrets.keys().collect())),
         ("databases", named(state.stores.databases.keys().collect())),
@@ -144,8 +153,9 @@ fn names(state: &State, group: &DeploymentGroup, rate: &str) -> String {
 }
 
 /// Commands that work as they stand.
-fn examples(group: &DeploymentGroup) -> String {
-    let DeploymentGroup { application, name, cluster, service, .. } = group;
+fn examples(group: &DeploymentGroup, target: &ServiceTarget) -> String {
+    let DeploymentGroup { application, name, .. } = group;
+    let ServiceTarget { cluster, service, .. } = target;
     let green = app_spec_key(service, Colour::Green);
     format!(
         "  aws deploy create-deployment --application-name {application} --deployment-group-name {name} \\
@@ -158,10 +168,10 @@ fn examples(group: &DeploymentGroup) -> String {
 }
 
 /// How its time passes, and what that means for a deployment by hand.
-fn time(state: &State, group: &DeploymentGroup, pace: u32) -> String {
+fn time(state: &State, group: &DeploymentGroup, target: &ServiceTarget, pace: u32) -> String {
     let first_wait = match state.codedeploy.config(&group.config).map(|config| config.routing) {
         Some(Routing::Canary { interval, .. } | Routing::Linear { interval, .. }) => interval,
-        Some(Routing::AllAtOnce) | None => group.termination_wait,
+        Some(Routing::AllAtOnce) | None => target.termination_wait,
     };
     let takes = first_wait.as_secs_f64() / f64::from(pace);
     let faster = if pace == 1 {

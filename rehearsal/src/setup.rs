@@ -15,10 +15,11 @@ use crate::served_plan::ServedPlan;
 use crate::tasks::for_shell;
 use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
 use crate::world::deployments::{
-    Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, RevisionLocation,
+    Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, GroupTarget,
+    RevisionLocation, ServiceTarget,
 };
 use crate::world::faults::Fault;
-use crate::world::functions::Function;
+use crate::world::functions::{Function, LATEST};
 use crate::world::load_balancer::{
     Action, Certificate, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup,
 };
@@ -26,6 +27,8 @@ use crate::world::metrics::MetricId;
 use crate::world::services::{Colour, Container, Service, TaskDefinition, TaskSet, TaskSetStatus};
 use crate::world::stores::{Database, Image, Object, Parameter, Secret};
 use crate::world::{ACCOUNT, REGION, State, World};
+
+mod function;
 
 /// Name of the container that the load balancer talks to.
 const CONTAINER: &str = "app";
@@ -93,8 +96,22 @@ pub struct Prepared {
     pub green: NewRevision,
     /// The revision with blue, for a rollback by hand.
     pub blue: NewRevision,
-    /// ARN of the production listener.
-    pub production_listener: String,
+    /// Where users come in.
+    pub production: Production,
+}
+
+/// Where users come in.
+#[derive(Clone, Debug)]
+pub enum Production {
+    /// At this listener: its ARN.
+    Listener(String),
+    /// At the alias of a function.
+    Alias {
+        /// Name of the function.
+        function: String,
+        /// Name of the alias.
+        alias: String,
+    },
 }
 
 /// Fills the world. Nothing runs yet.
@@ -104,7 +121,10 @@ pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroun
     world.logs.create_group(&log_group(&loaded.scenario.service.name));
     world.update(|state| {
         let furnisher = Furnisher { loaded, plan, here, now, told_now, service: &loaded.scenario.service };
-        furnisher.furnish(state)
+        match &loaded.scenario.function {
+            None => furnisher.furnish(state),
+            Some(function) => furnisher.furnish_function(state, &function.value),
+        }
     })
 }
 
@@ -156,13 +176,26 @@ impl Furnisher<'_> {
         state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
         self.fill_stores(state);
-        self.codedeploy(state, group_names, production_listener.clone(), test_listener);
+        let target = ServiceTarget {
+            cluster: self.service.cluster.clone(),
+            service: name.clone(),
+            target_groups: group_names,
+            production_listener: production_listener.clone(),
+            test_listener,
+            termination_wait: self
+                .loaded
+                .scenario
+                .deployment
+                .termination_wait
+                .map_or(Duration::from_secs(300), greenlight::units::Span::duration),
+        };
+        self.codedeploy(state, &name, GroupTarget::Service(target));
         let prepared = Prepared {
             application: name.clone(),
             group: name,
-            green: self.revision(state, &green_arn, Colour::Green),
-            blue: self.revision(state, &blue_arn, Colour::Blue),
-            production_listener,
+            green: self.revision(state, &app_spec_key(&self.service.name, Colour::Green), self.app_spec(&green_arn)),
+            blue: self.revision(state, &app_spec_key(&self.service.name, Colour::Blue), self.app_spec(&blue_arn)),
+            production: Production::Listener(production_listener),
         };
         self.first_deployment(state, &prepared);
         BEFORE.clone_into(&mut state.phase);
@@ -264,18 +297,13 @@ impl Furnisher<'_> {
         }
         environment.extend(spec.environment);
         let command = match spec.command {
-            // A function knows no working folder of ours: its command is meant relative to the scenario.
-            Some(command) => vec![
-                "sh".to_owned(),
-                "-c".to_owned(),
-                format!("cd \"$1\" || exit; {}", for_shell(&command)),
-                "hook".to_owned(),
-                self.loaded.folder.display().to_string(),
-            ],
+            Some(command) => self.bootstrap(&command),
             None => vec![self.here.binaries.join(stage.hook_name()).display().to_string()],
         };
         Function {
             name: function_name(stage),
+            version: LATEST.to_owned(),
+            colour: None,
             command,
             environment,
             timeout: spec.timeout.map_or(HOOK_TIMEOUT, greenlight::units::Span::duration),
@@ -284,6 +312,17 @@ impl Furnisher<'_> {
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
             max_retries: 0,
         }
+    }
+
+    /// A function knows no working folder of ours: its command is meant relative to the scenario.
+    fn bootstrap(&self, command: &str) -> Vec<String> {
+        vec![
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!("cd \"$1\" || exit; {}", for_shell(command)),
+            "bootstrap".to_owned(),
+            self.loaded.folder.display().to_string(),
+        ]
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -344,44 +383,33 @@ impl Furnisher<'_> {
         );
     }
 
-    fn codedeploy(
-        &self,
-        state: &mut State,
-        target_groups: [String; 2],
-        production_listener: String,
-        test_listener: Option<String>,
-    ) {
+    /// The application and its group, both of this name, and every deployment configuration.
+    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget) {
         let deployment = &self.loaded.scenario.deployment;
-        let (config, routing) = deployment.config();
-        let predefined = PREDEFINED.iter().map(|(name, routing)| (name.to_string(), *routing));
-        state.codedeploy.configs = predefined.map(|(name, routing)| DeploymentConfig { name, routing }).collect();
+        let platform = self.loaded.scenario.platform();
+        let (config, routing) = deployment.config(platform);
+        let predefined =
+            PREDEFINED.map(|(name, platform, routing)| DeploymentConfig { name: name.to_owned(), platform, routing });
+        state.codedeploy.configs = predefined.to_vec();
         if state.codedeploy.config(&config).is_none() {
-            state.codedeploy.configs.push(DeploymentConfig { name: config.clone(), routing });
+            state.codedeploy.configs.push(DeploymentConfig { name: config.clone(), platform, routing });
         }
-        state.codedeploy.applications.push(self.service.name.clone());
+        state.codedeploy.applications.push(name.to_owned());
         state.codedeploy.groups.push(DeploymentGroup {
-            application: self.service.name.clone(),
-            name: self.service.name.clone(),
+            application: name.to_owned(),
+            name: name.to_owned(),
             config,
-            cluster: self.service.cluster.clone(),
-            service: self.service.name.clone(),
-            target_groups,
-            production_listener,
-            test_listener,
+            target,
             auto_rollback: deployment.rollback_events(),
             alarms: state.alarms.iter().map(|alarm| alarm.name.clone()).collect(),
             alarms_enabled: !state.alarms.is_empty(),
-            termination_wait: deployment
-                .termination_wait
-                .map_or(Duration::from_secs(300), greenlight::units::Span::duration),
         });
     }
 
     /// The AppSpec of one version.
-    fn revision(&self, state: &mut State, task_definition: &str, colour: Colour) -> NewRevision {
-        let content = self.app_spec(task_definition);
+    fn revision(&self, state: &mut State, key: &str, content: String) -> NewRevision {
+        let key = key.to_owned();
         // There in any case, for whoever deploys by hand.
-        let key = app_spec_key(&self.service.name, colour);
         let object = Object { body: content.clone().into_bytes(), modified_at: self.now };
         state.stores.objects.insert((BUCKET.to_owned(), key.clone()), object);
         match self.loaded.scenario.deployment.app_spec {
@@ -391,18 +419,22 @@ impl Furnisher<'_> {
     }
 
     fn app_spec(&self, task_definition: &str) -> String {
-        let mut hooks = String::new();
-        for stage in Stage::ALL.iter().filter(|stage| !self.loaded.scenario.leaves_out(**stage)) {
-            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
-            hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
-        }
         let container = self.loaded.scenario.deployment.app_spec_container.as_deref().unwrap_or(CONTAINER);
         format!(
             "version: 0.0\nResources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        \
              TaskDefinition: \"{task_definition}\"\n        LoadBalancerInfo:\n          ContainerName: \
              \"{container}\"\n          ContainerPort: {CONTAINER_PORT}\nHooks:{}",
-            if hooks.is_empty() { " []\n".to_owned() } else { format!("\n{hooks}") }
+            self.app_spec_hooks()
         )
+    }
+
+    fn app_spec_hooks(&self) -> String {
+        let mut hooks = String::new();
+        for stage in Stage::ALL.iter().filter(|stage| !self.loaded.scenario.leaves_out(**stage)) {
+            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
+            hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
+        }
+        if hooks.is_empty() { " []\n".to_owned() } else { format!("\n{hooks}") }
     }
 
     fn alarms(&self, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Vec<Alarm> {
@@ -440,9 +472,13 @@ impl Furnisher<'_> {
         let of_group = group.and_then(|group| group.arn.rsplit_once(':')).map(|(_, name)| name);
         let mut dimensions = vec![("LoadBalancer", of_balancer.as_str())];
         dimensions.extend(of_group.map(|name| ("TargetGroup", name)));
+        self.alarm_on(spec, MetricId::new("AWS/ApplicationELB", &spec.metric.value, &dimensions))
+    }
+
+    fn alarm_on(&self, spec: &AlarmSpec, metric: MetricId) -> Alarm {
         Alarm {
             name: spec.name.clone(),
-            metric: MetricId::new("AWS/ApplicationELB", &spec.metric.value, &dimensions),
+            metric,
             statistic: spec.statistic.clone(),
             period_minutes: u32::try_from(spec.period.duration().as_secs() / 60).unwrap_or(1).max(1),
             evaluation_periods: spec.periods,

@@ -22,6 +22,10 @@ use crate::clock::PaceGuard;
 use crate::ledger::{End, Ledger};
 use crate::world::World;
 
+mod invocations;
+
+pub use invocations::InvocationPlan;
+
 /// How long the access log may take, after the last answer, to tell who gave it.
 const JOINS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -93,8 +97,22 @@ impl Traffic {
                 }
             }
         });
+        let users = Arc::new(Users::new(&plan, ledger.clone()));
+        let requests = plan.requests;
+        let send = {
+            let world = Arc::clone(&world);
+            move |sent: usize| {
+                let request = requests.get(sent % requests.len().max(1)).cloned();
+                let (users, world) = (Arc::clone(&users), Arc::clone(&world));
+                async move {
+                    if let Some(request) = request {
+                        users.send(&world, request).await;
+                    }
+                }
+            }
+        };
         let (stop, stopped) = oneshot::channel();
-        let flow = tokio::spawn(flow(world, plan, ledger.clone(), stopped));
+        let flow = tokio::spawn(flow(world, plan.rate, send, stopped));
         Self { stop: Some(stop), flow, joining, ledger }
     }
 
@@ -119,24 +137,25 @@ impl Drop for Traffic {
 }
 
 /// Opens the loop: the nth request is sent at its time, whatever became of those before it.
-async fn flow(world: Arc<World>, plan: TrafficPlan, ledger: Ledger, mut stopped: oneshot::Receiver<()>) {
-    if plan.requests.is_empty() || plan.rate == 0 {
+async fn flow<F>(world: Arc<World>, rate: u32, send: impl Fn(usize) -> F, mut stopped: oneshot::Receiver<()>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if rate == 0 {
         return;
     }
-    let users = Arc::new(Users::new(&plan, ledger));
     let mut under_way = JoinSet::new();
-    let mut pace = KeepUp::new(&world, plan.rate);
+    let mut pace = KeepUp::new(&world, rate);
     let begun = Instant::now();
-    for (sent, request) in plan.requests.iter().cycle().enumerate() {
-        let due = begun + Duration::from_secs_f64(sent as f64 / f64::from(plan.rate));
+    for sent in 0_usize.. {
+        let due = begun + Duration::from_secs_f64(sent as f64 / f64::from(rate));
         tokio::select! {
             biased;
             _ = &mut stopped => break,
             () = tokio::time::sleep_until(due) => {}
         }
         pace.look(due.elapsed(), under_way.len());
-        let (users, request, world) = (users.clone(), request.clone(), world.clone());
-        under_way.spawn(async move { users.send(&world, request).await });
+        under_way.spawn(send(sent));
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}

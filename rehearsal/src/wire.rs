@@ -30,6 +30,7 @@ mod ecs;
 mod elbv2;
 mod faults;
 mod json;
+mod lambda;
 mod logs;
 mod query;
 mod rds;

@@ -24,7 +24,7 @@ pub mod stores;
 use alarms::Alarm;
 use deployments::CodeDeploy;
 use faults::Fault;
-use functions::{Function, Invocation};
+use functions::{Alias, Function, Invocation};
 use journal::Journal;
 use load_balancer::{Listener, LoadBalancer, TargetGroup};
 use logs::Logs;
@@ -70,8 +70,10 @@ pub struct State {
     pub alarms: Vec<Alarm>,
     /// CodeDeploy's applications, groups, configurations, revisions and deployments.
     pub codedeploy: CodeDeploy,
-    /// Lambda functions.
+    /// Versions of Lambda functions.
     pub functions: Vec<Function>,
+    /// Aliases of Lambda functions.
+    pub aliases: Vec<Alias>,
     /// Invocations of functions, oldest first.
     pub invocations: Vec<Invocation>,
     /// Parameters, secrets, objects and database instances.

@@ -11,7 +11,7 @@ use rehearsal::codedeploy::api::{self, NewDeployment};
 use rehearsal::codedeploy::engine;
 use rehearsal::scenario::{self, Loaded};
 use rehearsal::served_plan::ServedPlan;
-use rehearsal::setup::{self, Prepared, Surroundings};
+use rehearsal::setup::{self, Prepared, Production, Surroundings};
 use rehearsal::world::World;
 use rehearsal::world::alarms::AlarmState;
 use rehearsal::world::deployments::{Creator, Deployment, DeploymentStatus, EventStatus};
@@ -170,7 +170,8 @@ impl Rehearsed {
 
     fn production_weights(&self) -> Vec<u32> {
         self.world.read(|state| {
-            let rule = &state.listener(&self.prepared.production_listener).unwrap().rules[0];
+            let Production::Listener(listener) = &self.prepared.production else { panic!("a service has a listener") };
+            let rule = &state.listener(listener).unwrap().rules[0];
             let Action::Forward(groups) = &rule.action else { panic!("the production rule forwards") };
             groups.iter().map(|(_, weight)| *weight).collect()
         })

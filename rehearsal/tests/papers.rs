@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use greenlight::appspec::AppSpec;
+use greenlight::appspec::AnyAppSpec;
 use greenlight::document;
 use greenlight::plan::Plan;
+use greenlight::stage::Stage;
 use rehearsal::scenario::Scenario;
+use rehearsal::world::deployments::Platform;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -44,13 +46,15 @@ fn the_reference_names_every_key_of_a_scenario_and_its_defaults() {
         (check.path.clone(), check.interval, check.timeout.value, check.healthy, check.unhealthy, check.matcher.clone())
     };
     assert_eq!(check(&shown), check(&usual));
-    assert_eq!(shown.deployment.config(), usual.deployment.config());
+    assert_eq!(shown.deployment.config(Platform::Ecs), usual.deployment.config(Platform::Ecs));
     assert_eq!(shown.deployment.rollback_events(), usual.deployment.rollback_events());
     assert_eq!(shown.deployment.app_spec, usual.deployment.app_spec);
     assert_eq!(shown.traffic.rate, usual.traffic.rate);
     assert_eq!(format!("{:?}", shown.switches.switches()), format!("{:?}", usual.switches.switches()));
     // Every key of every section: the message for a wrong one lists them.
-    for section in ["", "service", "service.health_check", "blue", "deployment", "traffic", "switches", "expect"] {
+    for section in
+        ["", "service", "service.health_check", "function", "blue", "deployment", "traffic", "switches", "expect"]
+    {
         let mut wrong = "story: a wrong key\n".to_owned();
         for (depth, key) in section.split('.').filter(|key| !key.is_empty()).enumerate() {
             wrong.push_str(&format!("{}{key}:\n", "  ".repeat(depth)));
@@ -72,20 +76,17 @@ fn the_app_specs_to_copy_are_read_as_codedeploy_reads_them() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        match AppSpec::parse(&text, &name) {
-            Ok(spec) => {
-                let events: Vec<&str> = spec.hooks.iter().map(|(event, _)| event.as_str()).collect();
-                let all: Vec<&str> = greenlight::stage::Stage::ALL.iter().map(|stage| stage.event_name()).collect();
-                assert_eq!(events, all, "{name} names all five hooks");
-                read.push(name);
-            }
-            Err(error) => {
-                let message = error.to_string();
-                assert!(name.starts_with("lambda") && message.contains("AWS::Lambda::Function"), "{message}");
-            }
-        }
+        let spec = AnyAppSpec::parse(&text, &name).expect(&name);
+        let stages = match &spec {
+            AnyAppSpec::Service(_) => Stage::ALL.to_vec(),
+            AnyAppSpec::Function(_) => Stage::OF_FUNCTIONS.to_vec(),
+        };
+        let events: Vec<&str> = spec.hooks().iter().map(|(event, _)| event.as_str()).collect();
+        let all: Vec<&str> = stages.into_iter().map(Stage::event_name).collect();
+        assert_eq!(events, all, "{name} names all hooks of its platform");
+        read.push(name);
     }
-    assert_eq!(read.len(), 3, "canary, linear, all at once: {read:?}");
+    assert_eq!(read.len(), 4, "canary, linear, all at once, and a function: {read:?}");
 }
 
 #[test]

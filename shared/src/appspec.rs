@@ -6,6 +6,19 @@
 use crate::document::{self, DocumentError, Judge, Mistakes, Node, Spanned, Value};
 use crate::stage::Stage;
 
+mod function;
+
+pub use self::function::FunctionAppSpec;
+
+/// An AppSpec of either platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnyAppSpec {
+    /// Of an ECS service.
+    Service(AppSpec),
+    /// Of a Lambda function.
+    Function(FunctionAppSpec),
+}
+
 /// An AppSpec for the ECS compute platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSpec {
@@ -19,21 +32,45 @@ pub struct AppSpec {
     pub hooks: Vec<(String, String)>,
 }
 
-/// The resource type this version serves.
+/// The resource type of CodeDeploy's ECS platform.
 const ECS_SERVICE: &str = "AWS::ECS::Service";
 
-/// What it may have.
+/// What a service may have.
 const PROPERTIES: [&str; 5] =
     ["TaskDefinition", "LoadBalancerInfo", "PlatformVersion", "NetworkConfiguration", "CapacityProviderStrategy"];
 
 /// The resource type of CodeDeploy's Lambda platform.
 const LAMBDA_FUNCTION: &str = "AWS::Lambda::Function";
 
-impl AppSpec {
+impl AnyAppSpec {
     /// Reads an AppSpec in YAML or JSON. `source` is its name in messages.
     pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
         document::parse_and_judge(text, source, &[], |root: Node, judge| Reader { judge }.app_spec(&root))
     }
+
+    /// Lifecycle event name and function (name or ARN), in the order of the file.
+    pub fn hooks(&self) -> &[(String, String)] {
+        match self {
+            Self::Service(spec) => &spec.hooks,
+            Self::Function(spec) => &spec.hooks,
+        }
+    }
+}
+
+impl AppSpec {
+    /// Reads the AppSpec of an ECS service in YAML or JSON. `source` is its name in messages.
+    pub fn parse(text: &str, source: &str) -> Result<Self, Mistakes> {
+        match AnyAppSpec::parse(text, source)? {
+            AnyAppSpec::Service(spec) => Ok(spec),
+            AnyAppSpec::Function(_) => Err(other_platform(text, source, LAMBDA_FUNCTION, ECS_SERVICE)),
+        }
+    }
+}
+
+/// The AppSpec is sound, and of the other platform than the deployment.
+fn other_platform(text: &str, source: &str, found: &str, expected: &str) -> Mistakes {
+    let message = format!("this AppSpec deploys an `{found}`, and the deployment is of an `{expected}`");
+    DocumentError::at(source, text, document::Location::UNKNOWN, message).into()
 }
 
 /// Reads the tree, and notes what is wrong with it.
@@ -43,21 +80,32 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// `None` where something is wrong; everything that can be judged has been, and noted.
-    fn app_spec(&self, root: &Node) -> Option<AppSpec> {
+    fn app_spec(&self, root: &Node) -> Option<AnyAppSpec> {
         let top = self.mapping(root, &["version", "Resources", "Hooks"])?;
         if let Some(version) = self.required(top, "version")
             && !is_version_zero(&version.value)
         {
             self.judge.note(self.wrong(version, "the version of an AppSpec is `0.0`"));
         }
-        let service = self.required(top, "Resources").and_then(|resources| self.target_service(resources));
-        let hooks = top.find("Hooks").map(|hooks| self.hooks(hooks)).unwrap_or_default();
-        Some(AppSpec { hooks, ..service? })
+        let kind = self.required(top, "Resources").and_then(|resources| self.resource(resources));
+        // Of an unknown resource every event may be one.
+        let stages = match kind {
+            Some((Kind::Function, _)) => Stage::OF_FUNCTIONS.as_slice(),
+            Some((Kind::Service, _)) | None => Stage::ALL.as_slice(),
+        };
+        let hooks = top.find("Hooks").map(|hooks| self.hooks(hooks, stages)).unwrap_or_default();
+        let (kind, properties) = kind?;
+        Some(match kind {
+            Kind::Service => AnyAppSpec::Service(AppSpec { hooks, ..self.properties(properties?)? }),
+            Kind::Function => AnyAppSpec::Function(FunctionAppSpec { hooks, ..self.target_function(properties?)? }),
+        })
     }
 
-    fn target_service(&self, resources: &Node) -> Option<AppSpec> {
+    /// What is deployed, and its properties.
+    fn resource<'n>(&self, resources: &'n Node) -> Option<(Kind, Option<&'n Node>)> {
         let [resource] = self.list(resources)? else {
-            return self.refuse(self.wrong(resources, "expected exactly one resource, the service to deploy"));
+            let message = "expected exactly one resource, the service or function to deploy";
+            return self.refuse(self.wrong(resources, message));
         };
         let Value::Mapping(named) = &resource.value else {
             let what = "a mapping with the resource's name, such as `TargetService`";
@@ -68,21 +116,20 @@ impl Reader<'_> {
         };
         let resource = self.mapping(body, &["Type", "Properties"])?;
         let properties = self.required(resource, "Properties");
-        let known = self.required(resource, "Type").and_then(|node| self.resource_type(node));
         // The properties of another type have other names.
-        known.and_then(|()| self.properties(properties?))
+        let kind = self.required(resource, "Type").and_then(|node| self.resource_type(node))?;
+        Some((kind, properties))
     }
 
-    fn resource_type(&self, node: &Node) -> Option<()> {
+    fn resource_type(&self, node: &Node) -> Option<Kind> {
         let kind = self.words(node)?;
         if kind.eq_ignore_ascii_case(ECS_SERVICE) {
-            return Some(());
+            return Some(Kind::Service);
         }
-        let message = if kind.eq_ignore_ascii_case(LAMBDA_FUNCTION) {
-            format!("`{LAMBDA_FUNCTION}` is not supported by this version yet; it serves `{ECS_SERVICE}`")
-        } else {
-            format!("unknown resource type `{kind}`; expected `{ECS_SERVICE}`")
-        };
+        if kind.eq_ignore_ascii_case(LAMBDA_FUNCTION) {
+            return Some(Kind::Function);
+        }
+        let message = format!("unknown resource type `{kind}`; expected `{ECS_SERVICE}` or `{LAMBDA_FUNCTION}`");
         self.refuse(self.wrong(node, message))
     }
 
@@ -101,21 +148,26 @@ impl Reader<'_> {
         name.zip(port)
     }
 
-    fn hooks(&self, hooks: &Node) -> Vec<(String, String)> {
+    fn hooks(&self, hooks: &Node, stages: &[Stage]) -> Vec<(String, String)> {
         if matches!(hooks.value, Value::Nothing) {
             return Vec::new();
         }
         let mut found: Vec<(String, String)> = Vec::new();
         for entry in self.list(hooks).unwrap_or_default() {
-            let hook = self.judge.keep(self.hook(entry, &found));
+            let hook = self.judge.keep(self.hook(entry, stages, &found));
             found.extend(hook.map(|(event, function)| (event, self.words(function).unwrap_or_default())));
         }
         found
     }
 
     /// A lifecycle event and its function.
-    fn hook<'n>(&self, entry: &'n Node, earlier: &[(String, String)]) -> Result<(String, &'n Node), DocumentError> {
-        let known = Stage::ALL.map(Stage::event_name);
+    fn hook<'n>(
+        &self,
+        entry: &'n Node,
+        stages: &[Stage],
+        earlier: &[(String, String)],
+    ) -> Result<(String, &'n Node), DocumentError> {
+        let known: Vec<&str> = stages.iter().map(|stage| stage.event_name()).collect();
         let Value::Mapping(pairs) = &entry.value else {
             return Err(self.expected(entry, "a lifecycle event and its function, such as `AfterInstall: my-hook`"));
         };
@@ -206,6 +258,13 @@ impl Reader<'_> {
     fn refuse<T>(&self, mistake: DocumentError) -> Option<T> {
         self.judge.keep(Err(mistake))
     }
+}
+
+/// What an AppSpec deploys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Service,
+    Function,
 }
 
 /// A mapping's keys and values, and the keys it may have.
@@ -368,10 +427,10 @@ Hooks:
     }
 
     #[test]
-    fn the_lambda_platform_is_recognised_and_refused() {
-        assert_snapshot!(refusal("AWS::ECS::Service", "AWS::Lambda::Function"), @"
-        appspec.yaml:4:13: `AWS::Lambda::Function` is not supported by this version yet; it serves `AWS::ECS::Service`
-           4 |       Type: AWS::Lambda::Function
+    fn an_unknown_resource_type_is_refused() {
+        assert_snapshot!(refusal("AWS::ECS::Service", "AWS::EC2::Instance"), @"
+        appspec.yaml:4:13: unknown resource type `AWS::EC2::Instance`; expected `AWS::ECS::Service` or `AWS::Lambda::Function`
+           4 |       Type: AWS::EC2::Instance
              |             ^
         ");
     }

@@ -11,6 +11,7 @@ mod discovery;
 mod ecr;
 mod ecs;
 mod failure;
+mod functions;
 mod listeners;
 mod load_balancing;
 mod logs;
@@ -29,7 +30,7 @@ use aws_types::region::Region;
 
 pub use self::connection::ConnectionError;
 use self::recent::Recent;
-use crate::deployment::{Listener, LoadBalancer, Service};
+use crate::deployment::{Alias, Listener, LoadBalancer, Service};
 use crate::discovery::Candidate;
 use crate::ports::{AlarmState, Task, TaskDefinition};
 use crate::settings::Settings;
@@ -42,6 +43,7 @@ pub struct Aws {
     codedeploy: OnceLock<aws_sdk_codedeploy::Client>,
     ecr: OnceLock<aws_sdk_ecr::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
+    lambda: OnceLock<aws_sdk_lambda::Client>,
     load_balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     rds: OnceLock<aws_sdk_rds::Client>,
@@ -53,6 +55,7 @@ pub struct Aws {
     listeners: Recent<Listener>,
     load_balancers: Recent<LoadBalancer>,
     alarms: Recent<Vec<AlarmState>>,
+    aliases: Recent<Alias>,
 }
 
 impl Aws {
@@ -64,6 +67,7 @@ impl Aws {
             codedeploy: OnceLock::new(),
             ecr: OnceLock::new(),
             ecs: OnceLock::new(),
+            lambda: OnceLock::new(),
             load_balancing: OnceLock::new(),
             logs: OnceLock::new(),
             rds: OnceLock::new(),
@@ -75,6 +79,7 @@ impl Aws {
             listeners: Recent::default(),
             load_balancers: Recent::default(),
             alarms: Recent::default(),
+            aliases: Recent::default(),
         })
     }
 
@@ -87,6 +92,7 @@ impl Aws {
         self.listeners.forget();
         self.load_balancers.forget();
         self.alarms.forget();
+        self.aliases.forget();
     }
 
     fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
@@ -107,6 +113,10 @@ impl Aws {
 
     fn ecs(&self) -> &aws_sdk_ecs::Client {
         self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
+    }
+
+    fn lambda(&self) -> &aws_sdk_lambda::Client {
+        self.lambda.get_or_init(|| aws_sdk_lambda::Client::new(&self.config))
     }
 
     fn load_balancing(&self) -> &aws_sdk_elasticloadbalancingv2::Client {

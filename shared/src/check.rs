@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::deadline::Deadline;
-use crate::deployment::Deployment;
+use crate::deployment::{AnyDeployment, Deployment};
 use crate::ports::Ports;
 use crate::stage::Stage;
 
@@ -14,8 +14,11 @@ use crate::stage::Stage;
 ///
 /// Named for what must be true, subject first (`GreenAnswers`); its id is the kebab case of the type, the name of its
 /// file, and of its page in `docs/checks/`.
+///
+/// `D` is what it is asked about: a service's [`Deployment`], or a function's. A check that makes sense of both is written
+/// for any.
 #[async_trait]
-pub trait Check: Send + Sync {
+pub trait Check<D: AnyDeployment = Deployment>: Send + Sync {
     /// The check's id, for example `green-answers`.
     fn id(&self) -> &'static str;
 
@@ -24,22 +27,33 @@ pub trait Check: Send + Sync {
 
     /// Asks it once. Waiting, asking again and the deadline are the caller's: return [`Answer::NotYet`] instead of
     /// sleeping. An error means that nobody knows, never that the answer is no.
-    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell>;
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell>;
 }
 
 /// All a check may know. It reads neither the environment nor the clock nor the engine.
-#[derive(Clone)]
-pub struct CheckContext {
+pub struct CheckContext<D = Deployment> {
     /// Where in the deployment we are.
     pub stage: Stage,
     /// What is deployed.
-    pub deployment: Arc<Deployment>,
+    pub deployment: Arc<D>,
     /// When the invocation began, by the function's clock.
     pub now: jiff::Timestamp,
     /// When the whole invocation must have answered.
     pub deadline: Deadline,
     /// The ways to ask the outside world.
     pub ports: Ports,
+}
+
+impl<D> Clone for CheckContext<D> {
+    fn clone(&self) -> Self {
+        Self {
+            stage: self.stage,
+            deployment: Arc::clone(&self.deployment),
+            now: self.now,
+            deadline: self.deadline,
+            ports: self.ports.clone(),
+        }
+    }
 }
 
 /// What a check found.

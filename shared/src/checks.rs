@@ -3,6 +3,7 @@
 mod alarms;
 mod alarms_are_quiet;
 mod alarms_stay_quiet;
+mod alias_serves_version;
 mod blue_and_green_agree;
 mod blue_is_healthy;
 mod container_matches_load_balancer;
@@ -31,6 +32,7 @@ mod secrets_exist;
 mod sending;
 mod targets;
 mod task_definition_is_active;
+mod version_answers;
 mod words;
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod told;
 
 pub use self::alarms_are_quiet::AlarmsAreQuiet;
 pub use self::alarms_stay_quiet::{AlarmsStayQuiet, DEFAULT_BAKE};
+pub use self::alias_serves_version::AliasServesVersion;
 pub use self::blue_and_green_agree::BlueAndGreenAgree;
 pub use self::blue_is_healthy::BlueIsHealthy;
 pub use self::container_matches_load_balancer::ContainerMatchesLoadBalancer;
@@ -56,10 +59,11 @@ pub use self::requests_pass::RequestsPass;
 pub use self::rollback_is_armed::RollbackIsArmed;
 pub use self::secrets_exist::SecretsExist;
 pub use self::task_definition_is_active::TaskDefinitionIsActive;
+pub use self::version_answers::VersionAnswers;
 use crate::plan::Severity;
 
-/// The id of every check, in the order in which a deployment meets them.
-pub const IDS: [&str; 22] = [
+/// The id of every check, in the order in which a deployment meets them; at the end those that only a function's meets.
+pub const IDS: [&str; 24] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "images-exist",
@@ -82,6 +86,8 @@ pub const IDS: [&str; 22] = [
     "production-serves-green",
     "alarms-stay-quiet",
     "green-is-no-worse-than-blue",
+    "version-answers",
+    "alias-serves-version",
 ];
 
 /// What a *no* of this check does where the plan does not say.
@@ -102,6 +108,7 @@ mod tests {
 
     use super::*;
     use crate::check::Check;
+    use crate::deployment::FunctionDeployment;
     use crate::plan::Plan;
 
     /// Has what some checks are not asked without.
@@ -112,6 +119,10 @@ test_traffic:
   load: { rate: 50/s, for: 20s, expect: { errors: \"< 0.1%\" } }
   compare_with_blue: {}
 ";
+
+    fn of_functions() -> Vec<Box<dyn Check<FunctionDeployment>>> {
+        vec![Box::new(VersionAnswers::from_plan(&Plan::defaults())), Box::new(AliasServesVersion::new())]
+    }
 
     fn all() -> Vec<Box<dyn Check>> {
         let plan = Plan::parse(PLAN, "plan.yaml").expect("a plan");
@@ -143,7 +154,8 @@ test_traffic:
     /// The checks that need a database's driver live with their hooks.
     #[test]
     fn every_check_of_the_library_is_in_the_list() {
-        let ids: Vec<&str> = all().iter().map(|check| check.id()).collect();
+        let mut ids: Vec<&str> = all().iter().map(|check| check.id()).collect();
+        ids.extend(of_functions().iter().map(|check| check.id()));
         let listed: Vec<&str> =
             IDS.into_iter().filter(|id| !["database-is-available", "migrations-apply"].contains(id)).collect();
         assert_eq!(ids, listed);
@@ -151,10 +163,12 @@ test_traffic:
 
     #[test]
     fn every_check_has_a_page_that_begins_with_its_question() {
-        for check in all() {
-            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/checks/{}.md", check.id()));
+        let asked = all().into_iter().map(|check| (check.id(), check.question()));
+        let of_functions = of_functions().into_iter().map(|check| (check.id(), check.question()));
+        for (id, question) in asked.chain(of_functions) {
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/checks/{id}.md"));
             let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-            let start = format!("# {}\n\n**{}**\n", check.id(), check.question());
+            let start = format!("# {id}\n\n**{question}**\n");
             assert!(text.starts_with(&start), "{} begins with\n{start}", page.display());
         }
     }

@@ -1,11 +1,18 @@
 //! What is being deployed: everything discovered from the deployment id, in greenlight's own words.
 //!
+//! CodeDeploy's two platforms are two structs, because they have little in common: what is asked of a service's task sets
+//! and listeners cannot be asked of a function, and the compiler knows it.
+//!
 //! Blue is what serves production when the deployment starts, green is the newcomer. They are told apart by task set,
 //! never by the name of a target group or its position in a list: the two groups swap roles at every deployment.
 
 use std::fmt;
 
 use crate::appspec::AppSpec;
+
+mod function;
+
+pub use self::function::{Alias, FunctionDeployment, VersionShift};
 
 /// `d-` and nine characters, given by CodeDeploy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +79,64 @@ pub struct Deployment {
     pub test: Option<Listener>,
 }
 
+/// A deployment on either platform. CodeDeploy has a third, servers, which greenlight does not guard.
+#[derive(Clone, Debug)]
+pub enum Deployed {
+    /// An ECS service.
+    Service(Box<Deployment>),
+    /// The alias of a Lambda function.
+    Function(Box<FunctionDeployment>),
+}
+
+/// What every deployment has, on whichever platform: for the questions that are asked on both.
+pub trait AnyDeployment: Send + Sync + 'static {
+    /// Its id.
+    fn id(&self) -> &DeploymentId;
+    /// CodeDeploy application.
+    fn application(&self) -> &str;
+    /// CodeDeploy deployment group.
+    fn group(&self) -> &str;
+    /// Set when it leads back to an older version.
+    fn rollback(&self) -> Option<&Rollback>;
+    /// What CodeDeploy does when it fails.
+    fn auto_rollback(&self) -> &AutoRollback;
+    /// The alarms that stop it.
+    fn alarms(&self) -> &AlarmConfiguration;
+    /// Lifecycle events in progress.
+    fn events_in_progress(&self) -> &[String];
+}
+
+macro_rules! any_deployment {
+    ($deployment:ty) => {
+        impl AnyDeployment for $deployment {
+            fn id(&self) -> &DeploymentId {
+                &self.id
+            }
+            fn application(&self) -> &str {
+                &self.application
+            }
+            fn group(&self) -> &str {
+                &self.group
+            }
+            fn rollback(&self) -> Option<&Rollback> {
+                self.rollback.as_ref()
+            }
+            fn auto_rollback(&self) -> &AutoRollback {
+                &self.auto_rollback
+            }
+            fn alarms(&self) -> &AlarmConfiguration {
+                &self.alarms
+            }
+            fn events_in_progress(&self) -> &[String] {
+                &self.events_in_progress
+            }
+        }
+    };
+}
+
+any_deployment!(Deployment);
+any_deployment!(FunctionDeployment);
+
 /// Why a deployment counts as a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollback {
@@ -82,7 +147,7 @@ pub enum Rollback {
     },
     /// Somebody deploys a revision that is older than the one that serves now.
     Manual {
-        /// `family:revision` that serves now.
+        /// `family:revision` that serves now; `function:version` on Lambda.
         from: String,
         /// `family:revision` that is being deployed.
         to: String,

@@ -9,10 +9,14 @@ use sha2::{Digest, Sha256};
 use crate::appspec::AppSpec;
 use crate::check::CannotTell;
 use crate::deployment::{
-    AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Listener, Rollback, Service, TargetGroup, TaskSet,
-    family_and_revision,
+    AlarmConfiguration, AutoRollback, Deployment, DeploymentId, FunctionDeployment, Listener, Rollback, Service,
+    TargetGroup, TaskSet, family_and_revision,
 };
 use crate::document::Mistakes;
+
+mod function;
+
+pub use self::function::{FunctionTarget, assemble_function, function_app_spec};
 
 /// Where deployments are looked up.
 #[async_trait]
@@ -20,8 +24,11 @@ pub trait Deployments: Send + Sync {
     /// The deployment's own record: enough to know whether it is CodeDeploy's way back.
     async fn record(&self, id: &DeploymentId) -> Result<Record, DiscoveryError>;
 
-    /// The rest of it.
+    /// The rest of it, of a service.
     async fn describe(&self, record: Record) -> Result<Deployment, DiscoveryError>;
+
+    /// The rest of it, of a function.
+    async fn describe_function(&self, record: Record) -> Result<FunctionDeployment, DiscoveryError>;
 }
 
 /// Why we know the deployment's id, but not what it deploys.
@@ -79,8 +86,8 @@ pub struct Record {
     pub creator: String,
     /// CodeDeploy's word for its state.
     pub status: String,
-    /// `ECS`, `Lambda` or `Server`.
-    pub platform: String,
+    /// What kind of thing is deployed.
+    pub platform: Platform,
     /// The deployment that this one undoes, by `rollbackInfo.rollbackTriggeringDeploymentId`.
     pub undoes: Option<DeploymentId>,
     /// The deployment's own alarms, where they override the group's.
@@ -89,8 +96,30 @@ pub struct Record {
     pub settings: Settings,
     /// Where the AppSpec is.
     pub revision: Revision,
-    /// Ids of its targets, `<cluster>:<service>`; empty where they cannot be listed yet.
+    /// Ids of its targets, for ECS `<cluster>:<service>`; empty where they cannot be listed yet.
     pub target_ids: Vec<String>,
+}
+
+/// CodeDeploy's compute platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// `ECS`; also where nothing is said.
+    Ecs,
+    /// `Lambda`.
+    Lambda,
+    /// `Server`, or one that greenlight does not know.
+    Other(String),
+}
+
+impl Platform {
+    /// By CodeDeploy's word for it.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "ECS" | "" => Self::Ecs,
+            "Lambda" => Self::Lambda,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 /// Settings that a deployment group has and a deployment repeats.
@@ -139,7 +168,7 @@ pub enum Revision {
         /// `YAML`, `JSON`, `zip`, `tar` or `tgz`.
         bundle: String,
     },
-    /// None that an ECS deployment can have.
+    /// None that a deployment of a service or function can have.
     Other(String),
 }
 
@@ -283,6 +312,11 @@ fn manual_rollback(blue: Option<&TaskSet>, target: &str) -> Option<Rollback> {
 
 /// The AppSpec in this content, which must have this SHA-256 where one is known.
 pub fn app_spec(content: &str, sha256: Option<&str>, source: &str) -> Result<AppSpec, DiscoveryError> {
+    same_digest(content, sha256)?;
+    AppSpec::parse(content, source).map_err(DiscoveryError::AppSpec)
+}
+
+fn same_digest(content: &str, sha256: Option<&str>) -> Result<(), DiscoveryError> {
     if let Some(expected) = sha256 {
         let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
         if !digest.eq_ignore_ascii_case(expected) {
@@ -292,7 +326,7 @@ pub fn app_spec(content: &str, sha256: Option<&str>, source: &str) -> Result<App
             ));
         }
     }
-    AppSpec::parse(content, source).map_err(DiscoveryError::AppSpec)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,22 +12,24 @@ use async_trait::async_trait;
 
 use crate::check::{CannotTell, CheckContext};
 use crate::deadline::Deadline;
-use crate::deployment::{Deployment, Listener, TaskSet};
+use crate::deployment::{Alias, Listener, TaskSet};
 use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
-    AlarmState, Alarms, Counts, Database, Metrics, Ports, Probe, ProbeError, ProbeRequest, ProbeResponse, Scan,
-    SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks,
+    AlarmState, Alarms, Counts, Database, FunctionCall, Invoked, Metrics, Ports, Probe, ProbeError, ProbeRequest,
+    ProbeResponse, Scan, SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks,
 };
 use crate::stage::Stage;
 
 mod engine;
+mod functions;
 mod samples;
 mod stores;
 
 pub use self::engine::{EngineState, FakeEngine, Fault};
+pub use self::functions::{failed, returned};
 pub use self::samples::{
     BLUE_GROUP, BLUE_TASK_DEFINITION, GREEN_GROUP, GREEN_TASK_DEFINITION, PRODUCTION_LISTENER, TEST_LISTENER, answer,
-    deployment, forward, healthy, listener, task, task_definition, task_set,
+    deployment, forward, function_deployment, healthy, listener, task, task_definition, task_set,
 };
 
 /// The outside world. Clones share one state.
@@ -71,6 +73,12 @@ pub struct State {
     pub replies: BTreeMap<String, VecDeque<Result<ProbeResponse, ProbeError>>>,
     /// Requests that were sent, in order.
     pub requests: Vec<ProbeRequest>,
+    /// Where the alias of the sample function leads, once a test says.
+    pub alias: Option<Alias>,
+    /// What invocations come to, in the order they are given; the last one is given again and again.
+    pub returns: VecDeque<Result<Option<Invoked>, bool>>,
+    /// Invocations that were made, in order.
+    pub calls: Vec<FunctionCall>,
     /// Set while no port can be asked; the flag says whether asking again may help.
     pub unreachable: Option<bool>,
 }
@@ -121,6 +129,7 @@ impl Fakes {
             metrics: world.clone(),
             probe: world.clone(),
             load: world.clone(),
+            functions: world.clone(),
             secrets: world.clone(),
             parameters: world.clone(),
             logs: world.clone(),
@@ -135,7 +144,7 @@ impl Fakes {
     }
 
     /// As [`Self::context`], about another deployment.
-    pub fn context_of(&self, stage: Stage, deployment: Deployment) -> CheckContext {
+    pub fn context_of<D>(&self, stage: Stage, deployment: D) -> CheckContext<D> {
         CheckContext {
             stage,
             deployment: Arc::new(deployment),

@@ -17,14 +17,15 @@ use tracing::{error, info, warn};
 use crate::answer::{self, Answers, Delivery, DeliveryError, deliver};
 use crate::check::{Check, CheckContext};
 use crate::deadline::Deadline;
-use crate::deployment::{Deployment, DeploymentId};
-use crate::discovery::{Deployments, DiscoveryError, Record};
+use crate::deployment::{AnyDeployment, Deployed, Deployment, DeploymentId, FunctionDeployment};
+use crate::discovery::{Deployments, DiscoveryError, Platform, Record};
 use crate::event::{Event, EventError};
 use crate::log;
 use crate::plan::Plan;
-use crate::plan_source::{Found, PlanLookupError, look_up};
+use crate::plan_source::{Found, PlanLookupError, look_up, look_up_of_function};
 use crate::ports::{Caller, Parameters, Ports};
 use crate::redaction::{Guarded, Redactions};
+use crate::report::traffic::Traffic;
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
 use crate::run::{ask_all, panic_text};
@@ -35,15 +36,39 @@ use crate::watchdog::Watchdog;
 pub type PlanError = Box<dyn Error + Send + Sync>;
 
 /// Checks, or what is wrong with the plan they are made from.
-type Made = Result<Vec<Box<dyn Check>>, PlanError>;
+type Made<D> = Result<Vec<Box<dyn Check<D>>>, PlanError>;
 
-/// The checks of a hook, in the order in which they are reported.
-#[derive(Clone, Copy, Debug)]
-pub enum Checks {
+/// The checks of a hook about one kind of deployment, in the order in which they are reported.
+#[derive(Debug)]
+pub enum Checks<D: AnyDeployment = Deployment> {
     /// The same for every deployment: asked while the plan, which only says which of them advise, is looked up.
-    Fixed(fn() -> Vec<Box<dyn Check>>),
+    Fixed(fn() -> Vec<Box<dyn Check<D>>>),
     /// Made from the plan.
-    Planned(fn(&Plan) -> Made),
+    Planned(fn(&Plan) -> Made<D>),
+}
+
+impl<D: AnyDeployment> Clone for Checks<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: AnyDeployment> Copy for Checks<D> {}
+
+/// The checks of a hook on each of CodeDeploy's platforms.
+#[derive(Debug)]
+pub struct Questions {
+    /// About a deployment of an ECS service.
+    pub service: Checks,
+    /// About a deployment of a Lambda function; `None` at a stage that such a deployment does not have.
+    pub function: Option<Checks<FunctionDeployment>>,
+}
+
+/// At a stage that only services have.
+impl From<Checks> for Questions {
+    fn from(service: Checks) -> Self {
+        Self { service, function: None }
+    }
 }
 
 /// Makes a way to answer that shares nothing with any other.
@@ -69,7 +94,7 @@ pub struct Hook {
     /// Where it stands.
     pub stage: Stage,
     /// What it asks.
-    pub checks: Checks,
+    pub checks: Questions,
     /// Whom it asks.
     pub outside: Outside,
     /// The function's own plan.
@@ -212,38 +237,87 @@ impl Hook {
     /// All questions, from what is deployed to the last check.
     async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Watchdog) -> Judged {
         let mut judged = Judged { subject: Subject::unknown(id.clone()), plan: None, rows: Vec::new() };
-        let deployment = match self.discover(id, deadline, &mut judged.subject).await {
-            Ok(Some(deployment)) => Arc::new(deployment),
+        let deployed = match self.discover(id, deadline, &mut judged.subject).await {
+            Ok(Some(deployed)) => deployed,
             Ok(None) => {
                 watchdog.let_pass();
                 return judged;
             }
-            Err(row) => return judged.with(vec![row]),
+            Err(row) => return judged.with(row),
         };
-        let mut rows = Vec::new();
-        match wired(self.stage, &deployment.events_in_progress) {
-            Some(row) if row.outcome != Outcome::Passed => return judged.with(vec![row]),
-            row => rows.extend(row),
+        match deployed {
+            Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline).await,
+            Deployed::Function(deployment) => self.judge_function(judged, *deployment, deadline).await,
         }
-        let caller = Caller { hook: self.stage.hook_name(), deployment: id.clone() };
-        let mut ports = (self.outside.ports)(caller);
-        ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
-        let context = CheckContext { stage: self.stage, deployment, now: jiff::Timestamp::now(), deadline, ports };
+    }
+
+    async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline) -> Judged {
         let started = Instant::now();
-        match self.question(&context).await {
-            Ok((source, asked)) => {
-                judged.plan = Some(source);
-                rows.extend(asked);
-            }
-            Err(row) => {
-                rows.push(row);
-                return judged.with(rows);
-            }
-        }
+        let context = self.context(deployment, deadline);
+        let (tasks, parameters) = (context.ports.tasks.as_ref(), self.outside.parameters.as_ref());
+        let plan = || look_up(&context.deployment, tasks, parameters, self.plan.as_deref());
+        let mut judged = self.ask_about(judged, &context, &self.checks.service, plan).await;
         if started.elapsed() > STILL_TRUE {
             judged.subject = look_again(&context).await.unwrap_or(judged.subject);
         }
-        judged.with(rows)
+        judged
+    }
+
+    /// Where the alias leads is asked beside everything else: it is only told. Until it is known CodeDeploy's word counts.
+    async fn judge_function(&self, judged: Judged, deployment: FunctionDeployment, deadline: Deadline) -> Judged {
+        let Some(checks) = &self.checks.function else {
+            return judged.with(not_of_functions(self.stage, &deployment));
+        };
+        let started = Instant::now();
+        let context = self.context(deployment, deadline);
+        let parameters = self.outside.parameters.as_ref();
+        let plan = || look_up_of_function(&context.deployment, parameters, self.plan.as_deref());
+        let asked = self.ask_about(judged, &context, checks, plan);
+        let (mut judged, mut traffic) = tokio::join!(asked, traffic_of(&context));
+        if started.elapsed() > STILL_TRUE {
+            traffic = traffic_of(&context).await.or(traffic);
+        }
+        if let Some(traffic) = traffic {
+            judged.subject.traffic = traffic;
+        }
+        judged
+    }
+
+    fn context<D: AnyDeployment>(&self, deployment: D, deadline: Deadline) -> CheckContext<D> {
+        let caller = Caller { hook: self.stage.hook_name(), deployment: deployment.id().clone() };
+        let mut ports = (self.outside.ports)(caller);
+        ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
+        CheckContext {
+            stage: self.stage,
+            deployment: Arc::new(deployment),
+            now: jiff::Timestamp::now(),
+            deadline,
+            ports,
+        }
+    }
+
+    async fn ask_about<D: AnyDeployment, F>(
+        &self,
+        mut judged: Judged,
+        context: &CheckContext<D>,
+        checks: &Checks<D>,
+        look_up: impl Fn() -> F,
+    ) -> Judged
+    where
+        F: Future<Output = Result<Found, PlanLookupError>>,
+    {
+        match wired(self.stage, context.deployment.events_in_progress()) {
+            Some(row) if row.outcome != Outcome::Passed => return judged.with(row),
+            row => judged.rows.extend(row),
+        }
+        match self.question(context, checks, look_up).await {
+            Ok((source, asked)) => {
+                judged.plan = Some(source);
+                judged.rows.extend(asked);
+                judged
+            }
+            Err(row) => judged.with(row),
+        }
     }
 
     /// The deployment; `None` when it is a rollback, about which nothing is asked.
@@ -252,23 +326,35 @@ impl Hook {
         id: &DeploymentId,
         deadline: Deadline,
         subject: &mut Subject,
-    ) -> Result<Option<Deployment>, Row> {
+    ) -> Result<Option<Deployed>, Row> {
         let record = self.known(deadline, || self.outside.deployments.record(id)).await?;
         *subject = Subject::recorded(&record);
         if subject.rollback.is_some() {
             let limit = deadline.questions_end.min(Instant::now() + ROLLBACK_PATIENCE);
-            let described = AssertUnwindSafe(self.outside.deployments.describe(record)).catch_unwind();
-            if let Ok(Ok(Ok(deployment))) = timeout_at(limit, described).await {
-                *subject = Subject::described(&deployment);
+            let described = AssertUnwindSafe(self.described(record)).catch_unwind();
+            if let Ok(Ok(Ok(deployed))) = timeout_at(limit, described).await {
+                *subject = Subject::deployed(&deployed);
             }
             return Ok(None);
         }
         if let Some(row) = over(&record) {
             return Err(row);
         }
-        let deployment = self.known(deadline, || self.outside.deployments.describe(record.clone())).await?;
-        *subject = Subject::described(&deployment);
-        Ok(subject.rollback.is_none().then_some(deployment))
+        let deployed = self.known(deadline, || self.described(record.clone())).await?;
+        *subject = Subject::deployed(&deployed);
+        Ok(subject.rollback.is_none().then_some(deployed))
+    }
+
+    async fn described(&self, record: Record) -> Result<Deployed, DiscoveryError> {
+        let deployments = &self.outside.deployments;
+        match &record.platform {
+            Platform::Ecs => Ok(Deployed::Service(Box::new(deployments.describe(record).await?))),
+            Platform::Lambda => Ok(Deployed::Function(Box::new(deployments.describe_function(record).await?))),
+            Platform::Other(name) => Err(DiscoveryError::unfit(
+                format!("the deployment's compute platform is {name}, neither ECS nor Lambda"),
+                "Name this hook only in AppSpec files of ECS services and Lambda functions.",
+            )),
+        }
     }
 
     /// Asks until it is known, refused for good, or the time for questions is over.
@@ -314,14 +400,22 @@ impl Hook {
 
     /// Where the plan is, and a row for every check. A plan that cannot be had hides what was asked meanwhile: it stops
     /// the deployment, and what it would have made advisory is not known.
-    async fn question(&self, context: &CheckContext) -> Result<(String, Vec<Row>), Row> {
+    async fn question<D: AnyDeployment, F>(
+        &self,
+        context: &CheckContext<D>,
+        checks: &Checks<D>,
+        look_up: impl Fn() -> F,
+    ) -> Result<(String, Vec<Row>), Row>
+    where
+        F: Future<Output = Result<Found, PlanLookupError>>,
+    {
         let known = SetOnce::new();
         let plan = async {
-            let Found { plan, source } = self.plan(context).await?;
+            let Found { plan, source } = found(context.deadline, look_up).await?;
             known.set(plan).expect("the plan is looked up once");
             Ok(source)
         };
-        match self.checks {
+        match checks {
             Checks::Fixed(make) => {
                 let checks = made("the checks", || Ok(make()))?;
                 tokio::try_join!(plan, async { Ok(ask_all(&checks, context, &known).await) })
@@ -343,42 +437,41 @@ impl Hook {
 
     /// Alarms are read beside the plan that says how long they are watched: the watch begins with an answer that is
     /// still fresh. A refusal is the check's to tell.
-    async fn look_ahead(&self, context: &CheckContext) {
-        let alarms = &context.deployment.alarms;
+    async fn look_ahead<D: AnyDeployment>(&self, context: &CheckContext<D>) {
+        let alarms = context.deployment.alarms();
         if self.stage == Stage::AfterAllowTraffic && alarms.enabled && !alarms.names.is_empty() {
             let _ = AssertUnwindSafe(context.ports.alarms.states(&alarms.names)).catch_unwind().await;
         }
     }
+}
 
-    /// The plan, and where it was found.
-    async fn plan(&self, context: &CheckContext) -> Result<Found, Row> {
-        let CheckContext { deployment, deadline, ports, .. } = context;
-        let started = Instant::now();
-        let row =
-            |outcome, evidence, remedy: &str| Row { took: started.elapsed(), ..unplanned(outcome, evidence, remedy) };
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let looked_up =
-                look_up(deployment, ports.tasks.as_ref(), self.outside.parameters.as_ref(), self.plan.as_deref());
-            let looked_up = timeout_at(deadline.questions_end, AssertUnwindSafe(looked_up).catch_unwind()).await;
-            let unanswered = match looked_up {
-                Ok(Ok(Ok(found))) => return Ok(found),
-                Ok(Ok(Err(PlanLookupError::Unanswered(unanswered)))) => unanswered,
-                Ok(Ok(Err(wrong))) => return Err(row(Outcome::Failed, chain(&wrong), CORRECT)),
-                Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
-                Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
-            };
-            if !unanswered.transient || Instant::now() + pause >= deadline.questions_end {
-                return Err(row(Outcome::CannotTell, chain(&unanswered), &unanswered.remedy));
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+/// The plan, and where it was found.
+async fn found<F>(deadline: Deadline, look_up: impl Fn() -> F) -> Result<Found, Row>
+where
+    F: Future<Output = Result<Found, PlanLookupError>>,
+{
+    let started = Instant::now();
+    let row = |outcome, evidence, remedy: &str| Row { took: started.elapsed(), ..unplanned(outcome, evidence, remedy) };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let looked_up = timeout_at(deadline.questions_end, AssertUnwindSafe(look_up()).catch_unwind()).await;
+        let unanswered = match looked_up {
+            Ok(Ok(Ok(found))) => return Ok(found),
+            Ok(Ok(Err(PlanLookupError::Unanswered(unanswered)))) => unanswered,
+            Ok(Ok(Err(wrong))) => return Err(row(Outcome::Failed, chain(&wrong), CORRECT)),
+            Ok(Err(panic)) => return Err(row(Outcome::CannotTell, panic_text(panic.as_ref()), BROKEN)),
+            Err(_) => return Err(row(Outcome::CannotTell, "AWS did not answer in time".to_owned(), UNREACHED)),
+        };
+        if !unanswered.transient || Instant::now() + pause >= deadline.questions_end {
+            return Err(row(Outcome::CannotTell, chain(&unanswered), &unanswered.remedy));
         }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
 /// The checks, or the row that says why there are none.
-fn made(source: &str, make: impl FnOnce() -> Made) -> Result<Vec<Box<dyn Check>>, Row> {
+fn made<D: AnyDeployment>(source: &str, make: impl FnOnce() -> Made<D>) -> Result<Vec<Box<dyn Check<D>>>, Row> {
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(Ok(checks)) => Ok(checks),
         Ok(Err(error)) => Err(unplanned(Outcome::Failed, format!("{source}: {}", chain(error.as_ref())), CORRECT)),
@@ -403,6 +496,14 @@ async fn look_again(context: &CheckContext) -> Option<Subject> {
     Some(Subject::described(&deployment))
 }
 
+/// Where the alias leads now; `None` when nobody says so in time.
+async fn traffic_of(context: &CheckContext<FunctionDeployment>) -> Option<Traffic> {
+    let shift = &context.deployment.shift;
+    let asked = AssertUnwindSafe(context.ports.functions.alias(&shift.function, &shift.alias)).catch_unwind();
+    let to = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    Some(Traffic::Alias { invoked: shift.invoked(), to })
+}
+
 /// What is known when the questions are over.
 struct Judged {
     subject: Subject,
@@ -411,8 +512,9 @@ struct Judged {
 }
 
 impl Judged {
-    fn with(self, rows: Vec<Row>) -> Self {
-        Self { rows, ..self }
+    fn with(mut self, row: Row) -> Self {
+        self.rows.push(row);
+        self
     }
 }
 
@@ -433,6 +535,20 @@ fn wired(stage: Stage, in_progress: &[String]) -> Option<Row> {
         return Some(Row { outcome: Outcome::Passed, evidence, remedy: None, ..row });
     }
     Some(row)
+}
+
+/// A stage that this platform does not have.
+fn not_of_functions(stage: Stage, deployment: &FunctionDeployment) -> Row {
+    let has = Stage::OF_FUNCTIONS.map(Stage::event_name).join(" and ");
+    failed(
+        "hook-is-wired-to-its-event",
+        "Was this hook called at the event it is made for?",
+        format!(
+            "this function is made for {stage}, which the deployment of a Lambda function ({}) does not have",
+            deployment.shift.invoked()
+        ),
+        &format!("Take this function out of the AppSpec; a Lambda function's deployment has {has}."),
+    )
 }
 
 /// A late event: nothing may be done for a deployment that is over.

@@ -43,7 +43,7 @@ pub mod serve;
 pub mod fakes;
 
 pub use self::check::Check;
-pub use self::hook::{Checks, PlanError};
+pub use self::hook::{Checks, PlanError, Questions};
 pub use self::plan::Plan;
 #[cfg(feature = "lambda")]
 pub use self::serve::{ServeError, serve};

@@ -5,6 +5,7 @@ mod before_install;
 mod chosen;
 mod compare;
 mod expect;
+mod function;
 mod json_path;
 mod load;
 mod plain_sight;
@@ -24,6 +25,7 @@ pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
 use self::chosen::Choice;
 pub use self::compare::Comparing;
 pub use self::expect::{Expect, Statuses};
+pub use self::function::{FUNCTION_VARIABLES, FunctionQuestions, Invocation, Returned};
 pub use self::json_path::{JsonPath, JsonPattern};
 pub use self::load::PlannedLoad;
 pub use self::request::{Request, RequestBody};
@@ -51,6 +53,8 @@ pub struct Plan {
     pub migrations: Option<Migrations>,
     /// What is asked once users are on green.
     pub production: Production,
+    /// What is asked of a Lambda function's new version; nothing where the plan does not say.
+    pub function: FunctionQuestions,
     /// Checks whose severity the team chose.
     pub checks: BTreeMap<String, Severity>,
 }
@@ -171,6 +175,7 @@ impl Plan {
             test_traffic: TestTraffic::default(),
             migrations: None,
             production: Production::default(),
+            function: FunctionQuestions::default(),
             checks: BTreeMap::new(),
         }
     }
@@ -220,6 +225,8 @@ struct Written {
     migrations: Option<Spanned<Migrations>>,
     /// What is asked once users are on green.
     production: Option<WrittenProduction>,
+    /// What is asked of a function's new version.
+    function: Option<function::WrittenFunction>,
     /// Checks that are to be `advisory` or `blocking` against their page.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::checks"))]
@@ -287,6 +294,7 @@ impl Reader<'_> {
             test_traffic: written.test_traffic.map(|it| self.test_traffic(it)).unwrap_or_default(),
             migrations: self.part(written.migrations, |it| self.migrations(it)),
             production: written.production.map(|it| self.production(it)).unwrap_or_default(),
+            function: written.function.map(|it| self.function(it)).unwrap_or_default(),
             checks: self.checks(written.checks),
         }
     }

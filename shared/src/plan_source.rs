@@ -1,8 +1,9 @@
 //! Where the plan comes from. The first that is found wins: the Docker label of the version that is being deployed, a
-//! parameter, the function's environment, the defaults. The report names which one it was.
+//! parameter, the function's environment, the defaults. The report names which one it was. A Lambda function that is deployed
+//! has no label.
 
 use crate::check::CannotTell;
-use crate::deployment::{Deployment, family_and_revision};
+use crate::deployment::{AnyDeployment, Deployment, FunctionDeployment, family_and_revision};
 use crate::document::Mistakes;
 use crate::plan::Plan;
 use crate::ports::{Parameters, TaskDefinition, Tasks};
@@ -44,13 +45,7 @@ pub async fn look_up(
     parameters: &dyn Parameters,
     variable: Option<&str>,
 ) -> Result<Found, PlanLookupError> {
-    let name = parameter_name(&deployment.application, &deployment.group);
-    let parameter = async {
-        match &name {
-            Some(name) => parameters.parameter(name).await,
-            None => Ok(None),
-        }
-    };
+    let parameter = parameter(deployment, parameters);
     let (definition, parameter) = tokio::join!(tasks.task_definition(&deployment.target_task_definition), parameter);
     if let Some(definition) = definition?
         && let Some((container, text)) = label(&definition, &deployment.app_spec.container_name)?
@@ -58,7 +53,33 @@ pub async fn look_up(
         let source = format!("label {LABEL} of container {container} in {}", version(&definition));
         return parse(text, source);
     }
-    if let Some((name, text)) = name.zip(parameter?) {
+    from(parameter?, variable)
+}
+
+/// Looks up the plan of a function's deployment. There is no label: a version's environment variables hold its secrets, and
+/// reading them all to find a plan would be too much to ask for; its tags are not the version's own, and too short.
+pub async fn look_up_of_function(
+    deployment: &FunctionDeployment,
+    parameters: &dyn Parameters,
+    variable: Option<&str>,
+) -> Result<Found, PlanLookupError> {
+    from(parameter(deployment, parameters).await?, variable)
+}
+
+/// The deployment group's parameter: its name and text.
+async fn parameter(
+    deployment: &impl AnyDeployment,
+    parameters: &dyn Parameters,
+) -> Result<Option<(String, String)>, CannotTell> {
+    match parameter_name(deployment.application(), deployment.group()) {
+        Some(name) => Ok(parameters.parameter(&name).await?.map(|text| (name, text))),
+        None => Ok(None),
+    }
+}
+
+/// The parameter's plan, else the variable's, else the defaults.
+fn from(parameter: Option<(String, String)>, variable: Option<&str>) -> Result<Found, PlanLookupError> {
+    if let Some((name, text)) = parameter {
         return parse(&text, format!("parameter {name}"));
     }
     match variable {
@@ -115,7 +136,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::fakes::{Fakes, deployment};
+    use crate::fakes::{Fakes, deployment, function_deployment};
     use crate::report::words::chain;
 
     struct Given(BTreeMap<&'static str, &'static str>);
@@ -160,9 +181,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_function_has_a_parameter_and_no_label() {
+        let found = async |parameter: Option<&'static str>, variable| {
+            let parameters = Given(parameter.map(|text| ("/greenlight/shop/orders", text)).into_iter().collect());
+            look_up_of_function(&function_deployment(), &parameters, variable).await.expect("a plan").source
+        };
+        assert_eq!(found(Some(PLAN), Some(PLAN)).await, "parameter /greenlight/shop/orders");
+        assert_eq!(found(None, Some(PLAN)).await, "variable GREENLIGHT_PLAN");
+        assert_eq!(found(None, None).await, "defaults");
+    }
+
+    #[tokio::test]
     async fn a_wrong_plan_is_not_passed_over_for_the_next_one() {
         assert_snapshot!(found(&[("app", "version: 1\nwrong: 2")], Some(PLAN), None).await, @"
-        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `checks`
+        error: label greenlight.plan of container app in orders:42:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `function`, `checks`
            2 | wrong: 2
              | ^
         ");

@@ -13,11 +13,13 @@ use crate::deployment::{DeploymentId, TaskSet};
 use crate::load::Load;
 
 mod databases;
+mod functions;
 mod images;
 mod logs;
 mod stores;
 
 pub use self::databases::{Database, Databases};
+pub use self::functions::{FunctionCall, Functions, Invoked};
 pub use self::images::{EcrImage, ImageReference, Images, Presence, Scan};
 pub use self::logs::{ContainerLog, LogStream, Logs};
 pub use self::stores::{Parameters, Secret, SecretDescription, Secrets};
@@ -37,6 +39,8 @@ pub struct Ports {
     pub probe: Arc<dyn Probe>,
     /// Many HTTP requests to the load balancer.
     pub load: Arc<dyn Load>,
+    /// Lambda functions and their aliases.
+    pub functions: Arc<dyn Functions>,
     /// Secrets Manager.
     pub secrets: Arc<dyn Secrets>,
     /// Systems Manager parameters.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use self::words::{LINE, one_line};
-use crate::deployment::{Deployment, DeploymentId, Rollback};
+use crate::deployment::{Deployed, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use crate::discovery::Record;
 use crate::redaction::Redactions;
 use crate::stage::Stage;
@@ -96,11 +96,11 @@ pub struct Row {
 }
 
 /// Whom a report is about: as much as is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The deployment.
     pub id: DeploymentId,
-    /// `cluster/service`, or `application/group` while the service is not known.
+    /// `cluster/service`, or `function:alias`, or `application/group` while neither is known.
     pub service: Option<String>,
     /// Where production traffic is.
     pub traffic: traffic::Traffic,
@@ -121,6 +121,14 @@ impl Subject {
     }
 
     /// All is known.
+    pub fn deployed(deployed: &Deployed) -> Self {
+        match deployed {
+            Deployed::Service(deployment) => Self::described(deployment),
+            Deployed::Function(deployment) => Self::of_function(deployment),
+        }
+    }
+
+    /// All is known of a service.
     pub fn described(deployment: &Deployment) -> Self {
         Self {
             id: deployment.id.clone(),
@@ -129,10 +137,20 @@ impl Subject {
             rollback: deployment.rollback.clone(),
         }
     }
+
+    /// All is known of a function but where its alias leads, of which there is CodeDeploy's word.
+    pub fn of_function(deployment: &FunctionDeployment) -> Self {
+        Self {
+            id: deployment.id.clone(),
+            service: Some(deployment.shift.invoked()),
+            traffic: traffic::Traffic::of_function(deployment),
+            rollback: deployment.rollback.clone(),
+        }
+    }
 }
 
 /// All that is said about one invocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The hook.
     pub stage: Stage,

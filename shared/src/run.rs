@@ -11,6 +11,7 @@ use tokio::sync::{SetOnce, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment;
 use crate::plan::{Plan, Severity};
 use crate::report::words::chain;
 use crate::report::{Outcome, Row};
@@ -26,13 +27,22 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// One row for every check, in their order. The plan says which of them only advise; it may become known meanwhile.
-pub async fn ask_all(checks: &[Box<dyn Check>], context: &CheckContext, plan: &SetOnce<Plan>) -> Vec<Row> {
+pub async fn ask_all<D: AnyDeployment>(
+    checks: &[Box<dyn Check<D>>],
+    context: &CheckContext<D>,
+    plan: &SetOnce<Plan>,
+) -> Vec<Row> {
     let (stopped, _) = watch::channel(false);
     join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped))).await
 }
 
 /// Asks one check, and tells the others when it has stopped the deployment.
-async fn ask(check: &dyn Check, context: &CheckContext, plan: &SetOnce<Plan>, stopped: &watch::Sender<bool>) -> Row {
+async fn ask<D: AnyDeployment>(
+    check: &dyn Check<D>,
+    context: &CheckContext<D>,
+    plan: &SetOnce<Plan>,
+    stopped: &watch::Sender<bool>,
+) -> Row {
     let (row, end) = ask_until(check, context, stopped).await;
     let advisory = plan.wait().await.severity(&row.id) == Severity::Advisory;
     if end == End::Stops && !advisory {
@@ -51,7 +61,11 @@ enum End {
 }
 
 /// Asks one check until it has answered for good, the time is over, or waiting has become pointless.
-async fn ask_until(check: &dyn Check, context: &CheckContext, stopped: &watch::Sender<bool>) -> (Row, End) {
+async fn ask_until<D: AnyDeployment>(
+    check: &dyn Check<D>,
+    context: &CheckContext<D>,
+    stopped: &watch::Sender<bool>,
+) -> (Row, End) {
     let started = Instant::now();
     let told = std::panic::catch_unwind(AssertUnwindSafe(|| (check.id().to_owned(), check.question())));
     let (id, question) = told.unwrap_or_else(|panic| ("unknown".to_owned(), panic_text(panic.as_ref())));

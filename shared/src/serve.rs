@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::aws::{Aws, ConnectionError};
-use crate::hook::{Checks, Hook, Outside};
+use crate::hook::{Hook, Outside, Questions};
 use crate::http::Http;
 use crate::log;
 use crate::ports::{Caller, Ports};
@@ -25,7 +25,7 @@ pub struct ServeError(String);
 
 /// Serves a hook for as long as Lambda calls it. `checks` is asked for the checks of every deployment anew, for each has
 /// its own plan; what is wrong there stops the deployment with the reason, instead of the function without one.
-pub async fn serve(stage: Stage, checks: Checks) -> Result<(), ServeError> {
+pub async fn serve(stage: Stage, checks: impl Into<Questions>) -> Result<(), ServeError> {
     let settings = Settings::from_environment();
     let redactions = Redactions::default();
     log::start(&settings, &redactions);
@@ -34,7 +34,7 @@ pub async fn serve(stage: Stage, checks: Checks) -> Result<(), ServeError> {
         let text = panic.payload_as_str().unwrap_or("without a text");
         error!("panic{place}: {text}");
     }));
-    let hook = hook(stage, checks, &settings, redactions);
+    let hook = hook(stage, checks.into(), &settings, redactions);
     let hook = &hook;
     let handler = service_fn(move |event: LambdaEvent<Value>| async move {
         let left = left(event.context.deadline, SystemTime::now());
@@ -49,7 +49,7 @@ pub async fn serve(stage: Stage, checks: Checks) -> Result<(), ServeError> {
     lambda_runtime::run(handler).await.map_err(|error| ServeError(error.to_string()))
 }
 
-fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redactions) -> Result<Hook, ConnectionError> {
+fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redactions) -> Result<Hook, ConnectionError> {
     let aws = Arc::new(Aws::new(settings)?);
     let http = Http::new(settings.extra_roots.clone());
     let again = settings.clone();
@@ -64,6 +64,7 @@ fn hook(stage: Stage, checks: Checks, settings: &Settings, redactions: Redaction
                 tasks: aws.clone(),
                 targets: aws.clone(),
                 alarms: aws.clone(),
+                functions: aws.clone(),
                 metrics: aws.clone(),
                 secrets: aws.clone(),
                 parameters: aws.clone(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A lifecycle event of an ECS blue/green deployment that calls a Lambda function.
+/// A lifecycle event of a deployment that calls a Lambda function: of an ECS service, and the last two of a function too.
 ///
 /// CodeDeploy's event does not say which one fired, so the stage is a constant of the binary.
 /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html>
@@ -29,6 +29,9 @@ impl Stage {
         Self::BeforeAllowTraffic,
         Self::AfterAllowTraffic,
     ];
+
+    /// Those of the Lambda platform, whose deployments install nothing and have no test traffic.
+    pub const OF_FUNCTIONS: [Self; 2] = [Self::BeforeAllowTraffic, Self::AfterAllowTraffic];
 
     /// The name CodeDeploy uses in AppSpec files and `lifecycleEventName`.
     pub const fn event_name(self) -> &'static str {

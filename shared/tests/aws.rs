@@ -1,6 +1,8 @@
 //! The real AWS clients against a server on loopback that speaks the wire protocols: what is asked side by side, page by
 //! page, and what is said when AWS refuses.
 
+#[path = "aws/functions.rs"]
+mod functions;
 #[path = "aws/stores.rs"]
 mod stores;
 #[path = "aws/wire.rs"]

@@ -43,7 +43,6 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     let context = CheckContext {
         deployment: Arc::new(Deployment { test: Some(test), ..deployment() }),
         deadline: Deadline::after(questions * 2),
-        now: fakes.context(Stage::AfterAllowTestTraffic).now,
         ports,
         ..fakes.context(Stage::AfterAllowTestTraffic)
     };

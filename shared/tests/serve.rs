@@ -1,19 +1,22 @@
 //! One invocation of a hook, end to end in memory: whatever happens, CodeDeploy gets exactly one answer.
 
+#[path = "serve/functions.rs"]
+mod functions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight::answer::PutError;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
-use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, Rollback};
+use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
 use greenlight::hook::{Hook, HookError, Outside};
 
 use greenlight::ports::{AlarmState, Alarms, Parameters, Ports};
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
-use greenlight::{Checks, Plan, PlanError, Stage};
+use greenlight::{Checks, Plan, PlanError, Questions, Stage};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -131,11 +134,24 @@ async fn call(checks: Checks, engine: &FakeEngine, outside: Outside, event: Valu
     call_at(Stage::AfterAllowTestTraffic, checks, engine, outside, event).await
 }
 
-fn hook(stage: Stage, checks: Checks, outside: Outside) -> Hook {
-    Hook { stage, checks, outside, plan: None, region: "eu-central-1".to_owned(), redactions: Redactions::default() }
+fn hook(stage: Stage, checks: impl Into<Questions>, outside: Outside) -> Hook {
+    Hook {
+        stage,
+        checks: checks.into(),
+        outside,
+        plan: None,
+        region: "eu-central-1".to_owned(),
+        redactions: Redactions::default(),
+    }
 }
 
-async fn call_at(stage: Stage, checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
+async fn call_at(
+    stage: Stage,
+    checks: impl Into<Questions>,
+    engine: &FakeEngine,
+    outside: Outside,
+    event: Value,
+) -> Outcome {
     let hook = hook(stage, checks, outside);
     let started = tokio::time::Instant::now();
     let result = hook.handle(&event, Duration::from_secs(60)).await;
@@ -505,12 +521,18 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
         ) -> Result<Deployment, greenlight::discovery::DiscoveryError> {
             std::future::pending().await
         }
+        async fn describe_function(
+            &self,
+            _: greenlight::discovery::Record,
+        ) -> Result<FunctionDeployment, greenlight::discovery::DiscoveryError> {
+            std::future::pending().await
+        }
     }
     let mut outside = engine.outside(&Fakes::well());
     outside.deployments = std::sync::Arc::new(OnlyTheRecord(engine.clone()));
     let hook = Hook {
         stage: Stage::BeforeAllowTraffic,
-        checks: Checks::Planned(fail),
+        checks: Checks::Planned(fail).into(),
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),

@@ -1,19 +1,28 @@
 //! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
 
-use greenlight::checks::{AlarmsStayQuiet, GreenIsNoWorseThanBlue, ProductionServesGreen, RequestsPass};
-use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
+use greenlight::checks::{
+    AlarmsStayQuiet, AliasServesVersion, GreenIsNoWorseThanBlue, ProductionServesGreen, RequestsPass,
+};
+use greenlight::deployment::FunctionDeployment;
+use greenlight::{Check, Checks, Plan, PlanError, Questions, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::AfterAllowTraffic, Checks::Planned(checks)).await
+    let questions = Questions { service: Checks::Planned(of_service), function: Some(Checks::Planned(of_function)) };
+    greenlight::serve(Stage::AfterAllowTraffic, questions).await
 }
 
 /// In the order in which they are reported.
-fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+fn of_service(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
     Ok(vec![
         Box::new(ProductionServesGreen::from_plan(plan)),
         Box::new(RequestsPass::on_production(plan)),
         Box::new(AlarmsStayQuiet::from_plan(plan)),
         Box::new(GreenIsNoWorseThanBlue::from_plan(plan)),
     ])
+}
+
+/// As above, of a function's deployment.
+fn of_function(plan: &Plan) -> Result<Vec<Box<dyn Check<FunctionDeployment>>>, PlanError> {
+    Ok(vec![Box::new(AliasServesVersion::new()), Box::new(AlarmsStayQuiet::from_plan(plan))])
 }

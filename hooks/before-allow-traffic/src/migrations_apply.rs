@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::deployment::AnyDeployment;
 use greenlight_postgres::locate::locate;
 
 use crate::migrations::Halt;
@@ -23,7 +24,7 @@ impl MigrationsApply {
         Self { settings, patience: Patience::default() }
     }
 
-    async fn apply(&self, context: &CheckContext) -> Result<String, Halt> {
+    async fn apply<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<String, Halt> {
         let folder = match &self.settings.folder {
             Folder::None => return Ok("no migrations are configured".to_owned()),
             Folder::Packaged(folder) => folder,
@@ -46,7 +47,7 @@ impl MigrationsApply {
         let attempt = Attempt {
             files: &files,
             login: &login,
-            caller: &format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id),
+            caller: &format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id()),
             deadline: context.deadline,
             lock_timeout: self.settings.lock_timeout,
             patience: &self.patience,
@@ -56,7 +57,7 @@ impl MigrationsApply {
 }
 
 #[async_trait]
-impl Check for MigrationsApply {
+impl<D: AnyDeployment> Check<D> for MigrationsApply {
     fn id(&self) -> &'static str {
         "migrations-apply"
     }
@@ -65,8 +66,8 @@ impl Check for MigrationsApply {
         "Is every migration of this version applied to the database?".to_owned()
     }
 
-    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
-        if context.deployment.rollback.is_some() {
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
+        if context.deployment.rollback().is_some() {
             return Ok(Answer::yes("not migrated: this deployment is a rollback"));
         }
         match self.apply(context).await {

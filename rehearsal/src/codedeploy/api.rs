@@ -1,9 +1,11 @@
 //! What a client may ask of CodeDeploy: begin a deployment, stop one, answer a hook.
 
+use greenlight::appspec::AnyAppSpec;
 use sha2::{Digest, Sha256};
 
 use crate::world::deployments::{
-    Creator, Deployment, DeploymentStatus, EventStatus, LifecycleEvent, Revision, RevisionLocation, RollbackEvent,
+    Creator, Deployment, DeploymentStatus, EventStatus, LifecycleEvent, Platform, Revision, RevisionLocation,
+    RollbackEvent,
 };
 use crate::world::{State, World};
 
@@ -19,6 +21,10 @@ pub const EVENTS: [(&str, bool); 8] = [
     ("AllowTraffic", false),
     ("AfterAllowTraffic", true),
 ];
+
+/// As [`EVENTS`], of a function's deployment.
+pub const EVENTS_OF_FUNCTIONS: [(&str, bool); 3] =
+    [("BeforeAllowTraffic", true), ("AllowTraffic", false), ("AfterAllowTraffic", true)];
 
 /// A refusal in AWS's words: the modelled error's name and a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +92,11 @@ pub fn create(world: &World, request: NewDeployment) -> Result<String, ApiError>
                 format!("No Deployment Group found for name: {}", request.group),
             )
         })?;
+        let platform = platform(&revision);
+        if group.platform() != platform {
+            let message = format!("The AppSpec file is for {}, the deployment group is not", platform.name());
+            return Err(ApiError::new("InvalidRevisionException", message));
+        }
         let config = request.config.clone().unwrap_or_else(|| group.config.clone());
         if state.codedeploy.config(&config).is_none() {
             return Err(ApiError::new(
@@ -228,7 +239,7 @@ pub(crate) fn register(
             (location, content)
         }
     };
-    greenlight::appspec::AppSpec::parse(&content, "AppSpec").map_err(|error| {
+    AnyAppSpec::parse(&content, "AppSpec").map_err(|error| {
         ApiError::new("InvalidRevisionException", format!("The AppSpec file could not be read: {error}"))
     })?;
     if let Some(known) = state.codedeploy.revision(application, &location) {
@@ -240,14 +251,19 @@ pub(crate) fn register(
 }
 
 /// The AppSpec of a filed revision.
-pub(crate) fn app_spec(revision: &Revision) -> greenlight::appspec::AppSpec {
-    greenlight::appspec::AppSpec::parse(&revision.content, "AppSpec").expect("only readable AppSpecs are filed")
+pub(crate) fn app_spec(revision: &Revision) -> AnyAppSpec {
+    AnyAppSpec::parse(&revision.content, "AppSpec").expect("only readable AppSpecs are filed")
 }
 
 /// The lifecycle events of a deployment of this revision, none reached.
 pub(crate) fn events(revision: &Revision) -> Vec<LifecycleEvent> {
-    let hooks = app_spec(revision).hooks;
-    EVENTS
+    let spec = app_spec(revision);
+    let events: &[(&'static str, bool)] = match spec {
+        AnyAppSpec::Service(_) => &EVENTS,
+        AnyAppSpec::Function(_) => &EVENTS_OF_FUNCTIONS,
+    };
+    let hooks = spec.hooks();
+    events
         .iter()
         .map(|(name, _)| LifecycleEvent {
             name,
@@ -259,6 +275,13 @@ pub(crate) fn events(revision: &Revision) -> Vec<LifecycleEvent> {
             diagnostics: None,
         })
         .collect()
+}
+
+fn platform(revision: &Revision) -> Platform {
+    match app_spec(revision) {
+        AnyAppSpec::Service(_) => Platform::Ecs,
+        AnyAppSpec::Function(_) => Platform::Lambda,
+    }
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

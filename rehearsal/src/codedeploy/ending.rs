@@ -41,6 +41,13 @@ pub(super) enum Ending {
     InstallTimedOut(Duration),
     /// ECS refused.
     Ecs(String),
+    /// The function or its alias is not as the AppSpec says.
+    Lambda {
+        /// `ErrorCode`.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
     /// These alarms fire.
     Alarms(Vec<String>),
     /// Somebody asked.
@@ -69,6 +76,7 @@ impl Ending {
                 ("TIMEOUT", format!("Green did not reach a steady state within {}", in_words(*after)))
             }
             Self::Ecs(message) => ("ECS_UPDATE_ERROR", message.clone()),
+            Self::Lambda { code, message } => (*code, message.clone()),
             Self::Alarms(names) => {
                 ("ALARM_ACTIVE", format!("One or more alarms have been activated: {}", names.join(", ")))
             }
@@ -211,6 +219,16 @@ fn begin_rollback(state: &mut State, id: &str, now: Timestamp) {
 fn nothing_moves_back(course: &Course, group: &DeploymentGroup, ending: &Ending) {
     let Some((deployment, _)) = course.records() else { return };
     let (green, percent) = (deployment.green.is_some(), deployment.green_percent);
+    if group.service().is_none() {
+        course.say(format!(
+            "the group has no automatic rollback on {}: nothing moves back. The alias stays with {percent} % on green; a \
+             person must deploy the previous revision of {} to group {}",
+            ending.rollback_event().name(),
+            deployment.application,
+            group.name
+        ));
+        return;
+    }
     course.say(format!(
         "the group has no automatic rollback on {}: nothing moves back. Production: {} % on green. {}",
         ending.rollback_event().name(),

@@ -1,4 +1,4 @@
-//! The course of a deployment, as AWS documents it for the ECS compute platform.
+//! The course of a deployment, as AWS documents it for the ECS compute platform; that of a function is in `function`.
 //!
 //! <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-steps-ecs.html>
 
@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::switches::Switches;
-use super::{ending, hook, traffic};
+use super::{ending, function, hook, traffic};
 use crate::world::World;
-use crate::world::deployments::{Deployment, DeploymentGroup, DeploymentStatus, EventStatus};
+use crate::world::deployments::{
+    Deployment, DeploymentGroup, DeploymentStatus, EventStatus, GroupTarget, ServiceTarget,
+};
 use crate::world::journal::Who;
 use crate::world::services::{Colour, Service, TaskDefinition, TaskSet, TaskSetStatus, TaskStatus};
 use ending::Ending;
+use greenlight::appspec::AnyAppSpec;
 
 /// How much real time a wait for the end of blue may take.
 const TERMINATION_TAKES: Duration = Duration::from_millis(600);
@@ -50,10 +53,19 @@ async fn course(world: Arc<World>, switches: Switches, id: String) {
     let course = Course { world, switches, id };
     let Some((deployment, group)) = course.records() else { return };
     let result = if deployment.rolls_back.is_some() {
-        course.roll_back(&group).await
+        match &group.target {
+            GroupTarget::Service(service) => course.roll_back(service).await,
+            GroupTarget::Function => function::roll_back(&course).await,
+        }
     } else {
+        let forward = async {
+            match &group.target {
+                GroupTarget::Service(service) => course.forward(service).await,
+                GroupTarget::Function => function::forward(&course).await,
+            }
+        };
         tokio::select! {
-            result = course.forward(&group) => result,
+            result = forward => result,
             stopped = ending::stopped(&course, &deployment, &group) => Err(stopped),
         }
     };
@@ -106,7 +118,7 @@ impl Course {
         });
     }
 
-    async fn forward(&self, group: &DeploymentGroup) -> Result<(), Ending> {
+    async fn forward(&self, group: &ServiceTarget) -> Result<(), Ending> {
         let blue = self.note_blue(group)?;
         hook::call(self, "BeforeInstall").await?;
         let green = self.install(group, &blue).await?;
@@ -135,7 +147,7 @@ impl Course {
     }
 
     /// What serves production now is blue.
-    fn note_blue(&self, group: &DeploymentGroup) -> Result<TaskSet, Ending> {
+    fn note_blue(&self, group: &ServiceTarget) -> Result<TaskSet, Ending> {
         let service = self.service(group)?;
         let blue = service.primary().cloned().ok_or_else(|| Ending::internal("the service has no primary task set"))?;
         self.world.update(|state| {
@@ -158,12 +170,15 @@ impl Course {
             .read(|state| {
                 let deployment = state.codedeploy.deployment(&self.id)?;
                 let revision = state.codedeploy.revision(&deployment.application, &deployment.revision)?;
-                Some(super::api::app_spec(revision).task_definition)
+                match super::api::app_spec(revision) {
+                    AnyAppSpec::Service(spec) => Some(spec.task_definition),
+                    AnyAppSpec::Function(_) => None,
+                }
             })
             .ok_or_else(|| Ending::internal("the revision is gone"))
     }
 
-    pub(super) fn service(&self, group: &DeploymentGroup) -> Result<Service, Ending> {
+    pub(super) fn service(&self, group: &ServiceTarget) -> Result<Service, Ending> {
         self.world
             .read(|state| state.service(&group.cluster, &group.service).cloned())
             .ok_or_else(|| Ending::internal("the service of the deployment group does not exist"))
@@ -174,7 +189,7 @@ impl Course {
         self.world.read(|state| state.target_group(arn).map_or_else(|| arn.to_owned(), |group| group.name.clone()))
     }
 
-    async fn install(&self, group: &DeploymentGroup, blue: &TaskSet) -> Result<TaskSet, Ending> {
+    async fn install(&self, group: &ServiceTarget, blue: &TaskSet) -> Result<TaskSet, Ending> {
         self.begin("Install");
         let service = self.service(group)?;
         let green = self.make_green(group, &service, blue)?;
@@ -203,7 +218,7 @@ impl Course {
         Ok(green)
     }
 
-    fn make_green(&self, group: &DeploymentGroup, service: &Service, blue: &TaskSet) -> Result<TaskSet, Ending> {
+    fn make_green(&self, group: &ServiceTarget, service: &Service, blue: &TaskSet) -> Result<TaskSet, Ending> {
         let (now, wanted) = (self.world.now(), self.target()?);
         self.world.update(|state| {
             let definition = state.task_definition(&wanted).filter(|definition| definition.active);
@@ -239,7 +254,7 @@ impl Course {
         })
     }
 
-    async fn terminate_blue(&self, group: &DeploymentGroup, blue: &TaskSet) {
+    async fn terminate_blue(&self, group: &ServiceTarget, blue: &TaskSet) {
         self.world.update(|state| "termination wait".clone_into(&mut state.phase));
         self.record(|deployment| deployment.termination_wait_started = true);
         self.say(format!("waits {} before it terminates blue", in_words(group.termination_wait)));
@@ -249,7 +264,7 @@ impl Course {
     }
 
     /// Scales a task set to nothing and waits until it is gone.
-    pub(super) async fn delete_task_set(&self, group: &DeploymentGroup, id: &str) {
+    pub(super) async fn delete_task_set(&self, group: &ServiceTarget, id: &str) {
         self.world.update(|state| {
             for set in state.service_mut(&group.cluster, &group.service).into_iter().flat_map(|it| &mut it.task_sets) {
                 if set.id == id {
@@ -261,7 +276,7 @@ impl Course {
         self.world.until(|state| state.task_set(id).is_none().then_some(())).await;
     }
 
-    async fn roll_back(&self, group: &DeploymentGroup) -> Result<(), Ending> {
+    async fn roll_back(&self, group: &ServiceTarget) -> Result<(), Ending> {
         let (blue, green) = self.world.read(|state| {
             let failed = state.codedeploy.deployment(&self.id).and_then(|it| it.rolls_back.clone());
             let failed = failed.and_then(|id| state.codedeploy.deployment(&id).cloned());
@@ -287,7 +302,7 @@ impl Course {
         Ok(())
     }
 
-    async fn rollback_hook(&self, event: &str) -> Result<(), Ending> {
+    pub(super) async fn rollback_hook(&self, event: &str) -> Result<(), Ending> {
         if self.switches.hooks_on_rollback {
             hook::call(self, event).await
         } else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ending::Ending;
 use super::engine::Course;
-use crate::world::deployments::{DeploymentGroup, EventStatus, Routing};
+use crate::world::deployments::{EventStatus, Routing, ServiceTarget};
 use crate::world::load_balancer::Action;
 use crate::world::services::{TaskSet, TaskSetStatus};
 
@@ -25,10 +25,23 @@ pub(super) fn point(course: &Course, listener: &str, weights: &[(&str, u32)]) {
 /// Shifts production from blue to green.
 pub(super) async fn shift(
     course: &Course,
-    group: &DeploymentGroup,
+    group: &ServiceTarget,
     blue: &TaskSet,
     green: &TaskSet,
 ) -> Result<(), Ending> {
+    let move_to = |percent| {
+        let weights = [(blue.target_group.as_str(), 100 - percent), (green.target_group.as_str(), percent)];
+        point(course, &group.production_listener, &weights);
+        format!("{percent} % of production on green")
+    };
+    in_steps(course, move_to).await?;
+    make_primary(course, group, &green.id);
+    course.end("AllowTraffic", EventStatus::Succeeded);
+    Ok(())
+}
+
+/// Calls `move_to` with each share of production in turn, as the deployment configuration says; it gives back what to say.
+pub(super) async fn in_steps(course: &Course, move_to: impl Fn(u32) -> String) -> Result<(), Ending> {
     course.begin("AllowTraffic");
     let routing = course.world.read(|state| {
         let config = &state.codedeploy.deployment(&course.id)?.config;
@@ -46,23 +59,19 @@ pub(super) async fn shift(
             Routing::Canary { .. } if percent > 0 => 100,
             Routing::Canary { .. } | Routing::Linear { .. } => (percent + step).min(100),
         };
-        let weights = [(blue.target_group.as_str(), 100 - percent), (green.target_group.as_str(), percent)];
-        point(course, &group.production_listener, &weights);
+        let moved = move_to(percent);
         course.record(|deployment| deployment.green_percent = percent);
         course.world.update(|state| state.phase = format!("AllowTraffic {percent} %"));
-        course.say(format!("AllowTraffic: {percent} % of production on green"));
+        course.say(format!("AllowTraffic: {moved}"));
         if percent == 100 {
-            break;
+            return Ok(());
         }
         course.world.clock.skip(interval, INTERVAL_TAKES).await;
     }
-    make_primary(course, group, &green.id);
-    course.end("AllowTraffic", EventStatus::Succeeded);
-    Ok(())
 }
 
 /// Points both listeners at blue.
-pub(super) fn back_to_blue(course: &Course, group: &DeploymentGroup, blue: &TaskSet) {
+pub(super) fn back_to_blue(course: &Course, group: &ServiceTarget, blue: &TaskSet) {
     point(course, &group.production_listener, &[(&blue.target_group, 100)]);
     if let Some(listener) = &group.test_listener {
         point(course, listener, &[(&blue.target_group, 100)]);
@@ -72,7 +81,7 @@ pub(super) fn back_to_blue(course: &Course, group: &DeploymentGroup, blue: &Task
     course.say("all production traffic is on blue");
 }
 
-fn make_primary(course: &Course, group: &DeploymentGroup, id: &str) {
+fn make_primary(course: &Course, group: &ServiceTarget, id: &str) {
     course.world.update(|state| {
         for set in state.service_mut(&group.cluster, &group.service).into_iter().flat_map(|it| &mut it.task_sets) {
             if set.id == id {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::runtime_api::{self, Ask, Event, LARGEST_RESPONSE, Refusal, Said};
 use super::{Settings, memory, variables};
+use crate::clock::PaceGuard;
 use crate::process::{Command, Exit, Inherits, Process};
 use crate::world::World;
 use crate::world::functions::{Function, InvocationStatus};
@@ -66,7 +67,7 @@ impl Environment {
     /// Starts its process for `first`, serves it and then others, until the process ends, must be killed, or the orders
     /// end. Returns the assignment that it was given but did not begin.
     pub(super) async fn live(mut self, first: Assignment) -> Option<Assignment> {
-        let mut working = Some(self.world.clock.working_at(self.function.pace));
+        let mut working = self.works();
         let begun = Instant::now();
         let mut sandbox = match self.start(&first).await {
             Ok(sandbox) => sandbox,
@@ -101,9 +102,14 @@ impl Environment {
                     return self.orders.try_recv().ok();
                 }
             };
-            working = Some(self.world.clock.working_at(self.function.pace));
+            working = self.works();
             sandbox.thaw(&assignment);
         }
+    }
+
+    /// Holds the world's clock while a hook works. What users invoke is always at work, and holds it no more than a task does.
+    fn works(&self) -> Option<PaceGuard> {
+        self.function.colour.is_none().then(|| self.world.clock.working_at(self.function.pace))
     }
 
     async fn start(&self, first: &Assignment) -> Result<Sandbox, String> {
@@ -191,7 +197,7 @@ impl Sandbox {
         let event = || Event {
             request_id: assignment.id.clone(),
             deadline_ms: jiff::Timestamp::now().as_millisecond().saturating_add(timeout_ms),
-            function_arn: self.function.arn(),
+            function_arn: self.function.qualified_arn(),
             payload: assignment.payload.clone(),
         };
         let event = event();

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::{Settings, run};
 use crate::clock::Clock;
 use crate::world::World;
-use crate::world::functions::{Function, Invocation, InvocationStatus};
+use crate::world::functions::{Function, Invocation, InvocationStatus, LATEST};
 
 /// Serves for ever with the `handle(event, id)` that each test puts in front of it.
 const LOOP: &str = r#"
@@ -58,6 +58,8 @@ impl Rehearsal {
         );
         let mut function = Function {
             name: name.to_owned(),
+            version: LATEST.to_owned(),
+            colour: None,
             command: vec![python().to_owned(), "-u".to_owned(), "-c".to_owned(), program],
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(20),

@@ -20,8 +20,8 @@ pub(super) fn of(
     runtime_api: SocketAddr,
 ) -> BTreeMap<String, String> {
     let task_root = program.parent().unwrap_or(Path::new("/")).display().to_string();
-    let log_stream =
-        format!("{}/[$LATEST]{}", jiff::Timestamp::now().strftime("%Y/%m/%d"), uuid::Uuid::new_v4().simple());
+    let day = jiff::Timestamp::now().strftime("%Y/%m/%d");
+    let log_stream = format!("{day}/[{}]{}", function.version, uuid::Uuid::new_v4().simple());
     let configurable = [
         ("AWS_ENDPOINT_URL", settings.endpoint_url.clone()),
         ("AWS_LAMBDA_LOG_FORMAT", "Text".to_owned()),
@@ -35,7 +35,7 @@ pub(super) fn of(
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", function.version.clone()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),

@@ -81,7 +81,7 @@ impl PhaseSummary {
                 summary.lost += 1;
                 *summary.losses.entry(reason).or_default() += 1;
             }
-            if matches!(entry.end, End::Status(_)) {
+            if matches!(entry.end, End::Status(_) | End::FunctionError) {
                 times.push(entry.took);
             }
         }

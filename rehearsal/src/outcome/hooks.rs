@@ -42,9 +42,13 @@ pub type CallCounts = BTreeMap<String, BTreeMap<String, u64>>;
 /// The caller of calls that no function made.
 const ANYBODY: &str = "anybody";
 
-/// Every invocation, oldest first.
+/// Every invocation of a hook, oldest first.
 pub(super) fn all(state: &State) -> Vec<HookOutcome> {
-    state.invocations.iter().map(|invocation| HookOutcome::of(invocation, state)).collect()
+    let of_a_hook = |invocation: &&Invocation| {
+        let function = state.version(&invocation.function, &invocation.version);
+        function.is_none_or(|function| function.colour.is_none())
+    };
+    state.invocations.iter().filter(of_a_hook).map(|invocation| HookOutcome::of(invocation, state)).collect()
 }
 
 /// Counts the calls of the endpoint's log.

@@ -13,7 +13,7 @@ use super::sense::Sense;
 
 use crate::codedeploy::switches::Switches;
 use crate::meddling::Meddling;
-use crate::world::deployments::{RollbackEvent, Routing};
+use crate::world::deployments::{Platform, RollbackEvent, Routing};
 
 /// The deployment and its group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -113,16 +113,30 @@ impl RollbackOn {
 }
 
 /// The configuration that a scenario gets that names none.
-pub const USUAL_CONFIG: &str = "CodeDeployDefault.ECSCanary10Percent5Minutes";
+pub fn usual_config(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ecs => "CodeDeployDefault.ECSCanary10Percent5Minutes",
+        Platform::Lambda => "CodeDeployDefault.LambdaCanary10Percent5Minutes",
+    }
+}
 
-/// The predefined configurations of the ECS compute platform.
+/// The predefined configurations of both platforms.
 /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html>
-pub const PREDEFINED: [(&str, Routing); 5] = [
-    ("CodeDeployDefault.ECSAllAtOnce", Routing::AllAtOnce),
-    ("CodeDeployDefault.ECSLinear10PercentEvery1Minutes", linear(1)),
-    ("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", linear(3)),
-    ("CodeDeployDefault.ECSCanary10Percent5Minutes", canary(5)),
-    ("CodeDeployDefault.ECSCanary10Percent15Minutes", canary(15)),
+pub const PREDEFINED: [(&str, Platform, Routing); 14] = [
+    ("CodeDeployDefault.ECSAllAtOnce", Platform::Ecs, Routing::AllAtOnce),
+    ("CodeDeployDefault.ECSLinear10PercentEvery1Minutes", Platform::Ecs, linear(1)),
+    ("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", Platform::Ecs, linear(3)),
+    ("CodeDeployDefault.ECSCanary10Percent5Minutes", Platform::Ecs, canary(5)),
+    ("CodeDeployDefault.ECSCanary10Percent15Minutes", Platform::Ecs, canary(15)),
+    ("CodeDeployDefault.LambdaAllAtOnce", Platform::Lambda, Routing::AllAtOnce),
+    ("CodeDeployDefault.LambdaLinear10PercentEvery1Minute", Platform::Lambda, linear(1)),
+    ("CodeDeployDefault.LambdaLinear10PercentEvery2Minutes", Platform::Lambda, linear(2)),
+    ("CodeDeployDefault.LambdaLinear10PercentEvery3Minutes", Platform::Lambda, linear(3)),
+    ("CodeDeployDefault.LambdaLinear10PercentEvery10Minutes", Platform::Lambda, linear(10)),
+    ("CodeDeployDefault.LambdaCanary10Percent5Minutes", Platform::Lambda, canary(5)),
+    ("CodeDeployDefault.LambdaCanary10Percent10Minutes", Platform::Lambda, canary(10)),
+    ("CodeDeployDefault.LambdaCanary10Percent15Minutes", Platform::Lambda, canary(15)),
+    ("CodeDeployDefault.LambdaCanary10Percent30Minutes", Platform::Lambda, canary(30)),
 ];
 
 const fn linear(minutes: u64) -> Routing {
@@ -134,8 +148,8 @@ const fn canary(minutes: u64) -> Routing {
 }
 
 impl DeploymentSpec {
-    /// The configuration's name and routing.
-    pub fn config(&self) -> (String, Routing) {
+    /// The configuration's name and routing, on this platform.
+    pub fn config(&self, platform: Platform) -> (String, Routing) {
         let custom = |shift: &Shift, kind: &str| {
             let percent = shift.percent.percent().round() as u32;
             let interval = shift.interval.duration();
@@ -149,14 +163,15 @@ impl DeploymentSpec {
             let (name, percent, interval) = custom(&shift.value, "linear");
             return (name, Routing::Linear { percent, interval });
         }
-        let name = self.config.as_ref().map_or(USUAL_CONFIG, |config| config.value.as_str());
-        let routing = PREDEFINED.iter().find(|(known, _)| *known == name).map_or(Routing::AllAtOnce, |(_, it)| *it);
+        let name = self.config.as_ref().map_or(usual_config(platform), |config| config.value.as_str());
+        let predefined = PREDEFINED.iter().find(|(known, ..)| *known == name);
+        let routing = predefined.map_or(Routing::AllAtOnce, |(.., routing)| *routing);
         (name.to_owned(), routing)
     }
 
     /// The shares of production that green has for a while before it has all, in percent.
-    pub(super) fn steps(&self) -> Vec<u32> {
-        match self.config().1 {
+    pub(super) fn steps(&self, platform: Platform) -> Vec<u32> {
+        match self.config(platform).1 {
             Routing::AllAtOnce => Vec::new(),
             Routing::Canary { percent, .. } => vec![percent],
             Routing::Linear { percent, .. } => {
@@ -175,14 +190,17 @@ impl DeploymentSpec {
     }
 
     /// Whether its steps are known.
-    pub(super) fn is_of_a_known_config(&self) -> bool {
-        self.config.as_ref().is_none_or(|config| PREDEFINED.iter().any(|(name, _)| *name == config.value))
+    pub(super) fn is_of_a_known_config(&self, platform: Platform) -> bool {
+        let known = |config: &str| PREDEFINED.iter().any(|(name, of, _)| *name == config && *of == platform);
+        self.config.as_ref().is_none_or(|config| known(&config.value))
     }
 
     /// What the types alone cannot tell.
-    pub(super) fn check(&self, sense: &Sense<'_>) {
-        if let Some(config) = self.config.as_ref().filter(|_| !self.is_of_a_known_config()) {
-            let known = greenlight::document::one_of(&config.value, &PREDEFINED.map(|(name, _)| name));
+    pub(super) fn check(&self, platform: Platform, sense: &Sense<'_>) {
+        if let Some(config) = self.config.as_ref().filter(|_| !self.is_of_a_known_config(platform)) {
+            let of_it = PREDEFINED.iter().filter(|(_, of, _)| *of == platform);
+            let known: Vec<&str> = of_it.map(|(name, ..)| *name).collect();
+            let known = greenlight::document::one_of(&config.value, &known);
             let message = format!("unknown deployment configuration `{}`; {known}", config.value);
             sense.refuse(config.referenced, message);
         }
@@ -208,7 +226,7 @@ pub struct AlarmSpec {
     /// Name.
     #[serde(deserialize_with = "rules::alarm_name")]
     pub name: String,
-    /// A metric of AWS/ApplicationELB, for example `HTTPCode_Target_5XX_Count`.
+    /// A metric of AWS/ApplicationELB, for example `HTTPCode_Target_5XX_Count`; of AWS/Lambda for a function.
     pub metric: Spanned<String>,
     /// Whose metric.
     #[serde(default)]
@@ -231,12 +249,12 @@ pub struct AlarmSpec {
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmTarget {
-    /// The whole load balancer.
+    /// The whole load balancer, or the whole alias.
     #[default]
     LoadBalancer,
-    /// The target group that blue has at the beginning.
+    /// The target group that blue has at the beginning, or blue's version behind the alias.
     Blue,
-    /// The target group that green gets.
+    /// The target group that green gets, or green's version behind the alias.
     Green,
 }
 

@@ -132,6 +132,21 @@ pub(super) fn cluster_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
+/// The name of a function or of an alias.
+pub(super) fn function_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text(deserializer, "a name", |name| {
+        let of_it = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let sound = (1..=64).contains(&name.len()) && name.bytes().all(of_it);
+        let is_version = name.bytes().all(|byte| byte.is_ascii_digit());
+        held(sound && !is_version, || {
+            format!(
+                "`{name}` can name neither a function nor an alias; expected up to 64 letters, digits, hyphens and \
+                 underscores, not digits alone"
+            )
+        })
+    })
+}
+
 /// How many tasks.
 pub(super) fn tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 1..=MOST_TASKS, ": each task is a process on this machine")

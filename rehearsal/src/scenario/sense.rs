@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use greenlight::document::{Judge, Location, Spanned, one_of};
+use greenlight::stage::Stage;
 
-use super::{AlarmSpec, AlarmTarget, Scenario};
+use super::{AlarmSpec, AlarmTarget, Scenario, Version};
 use crate::alb::metrics;
 use crate::scenario::migrations;
+use crate::world::deployments::Platform;
+
+/// Those of a function that the rehearsal counts.
+const METRICS_OF_A_FUNCTION: [&str; 3] = ["Invocations", "Errors", "Duration"];
 
 /// Notes what is wrong with a scenario.
 pub(super) struct Sense<'a> {
@@ -30,13 +35,44 @@ impl Scenario {
         if self.story.is_empty() {
             sense.judge.note(sense.judge.missing(sense.place, "story"));
         }
+        self.check_function(sense);
         self.check_health_check(sense);
         self.check_database(sense);
         self.check_traffic(sense);
         self.check_alarms(sense);
         self.check_hooks(sense);
-        self.deployment.check(sense);
+        self.deployment.check(self.platform(), sense);
         self.check_stop(sense);
+    }
+
+    fn check_function(&self, sense: &Sense<'_>) {
+        let Some(function) = &self.function else {
+            if let Some(events) = &self.traffic.events {
+                sense.refuse(events.referenced, "only a `function` is invoked with events");
+            }
+            return;
+        };
+        let place = function.referenced;
+        if self.service.is_written {
+            sense.refuse(place, "a scenario deploys a `service` or a `function`, not both");
+        }
+        let runs = |version: &Version| version.command.is_some() || function.value.command.is_some();
+        if !runs(&self.blue) || !runs(&self.green) {
+            sense.judge.note(sense.judge.missing(place, "command"));
+        }
+        if let Some(requests) = &self.traffic.requests {
+            sense.refuse(requests.referenced, "a function is invoked with `events`, not with requests");
+        }
+        if let Some(event) = self.hooks.keys().find(|event| !Stage::OF_FUNCTIONS.contains(&event.stage())) {
+            let name = event.stage().event_name();
+            sense.refuse(place, format!("the deployment of a function has no {name}; leave it out of `hooks`"));
+        }
+        if let Some(migrations) = &self.expect.migrations {
+            sense.refuse(migrations.referenced, "there are no migrations here: a function has no database");
+        }
+        if let Some(events) = self.traffic.events.as_ref().filter(|events| events.value.is_empty()) {
+            sense.refuse(events.referenced, "users need something to send; expected at least one event");
+        }
     }
 
     fn check_health_check(&self, sense: &Sense<'_>) {
@@ -49,6 +85,9 @@ impl Scenario {
 
     fn check_database(&self, sense: &Sense<'_>) {
         let service = &self.service;
+        if self.function.is_some() {
+            return;
+        }
         if !service.database {
             let places = [
                 service.migrations.as_ref().map(|it| it.referenced),
@@ -103,7 +142,7 @@ impl Scenario {
             if !names.insert(&alarm.name) {
                 sense.refuse(alarm.metric.referenced, format!("two alarms are called `{}`", alarm.name));
             }
-            alarm.check(sense);
+            alarm.check(self.platform(), sense);
         }
     }
 
@@ -117,7 +156,7 @@ impl Scenario {
 
     fn check_stop(&self, sense: &Sense<'_>) {
         let Some(stop_at) = &self.deployment.stop_at else { return };
-        if !self.deployment.is_of_a_known_config() {
+        if !self.deployment.is_of_a_known_config(self.platform()) {
             return;
         }
         let phases = self.phases();
@@ -131,27 +170,37 @@ impl Scenario {
 
     /// The phases in which this deployment waits for something, so that a person has time to stop it.
     fn phases(&self) -> Vec<String> {
+        let platform = self.platform();
         let called = |event: &str| {
             let spec = self.hooks.iter().find(|(name, _)| name.stage().event_name() == event);
             spec.is_none_or(|(_, spec)| !spec.is_left_out())
         };
         let hook = |event: &str| called(event).then(|| event.to_owned());
         let mut phases = Vec::new();
-        phases.extend(hook("BeforeInstall"));
-        phases.push("Install".to_owned());
-        phases.extend(hook("AfterInstall"));
-        phases.extend(hook("AfterAllowTestTraffic").filter(|_| self.deployment.test_listener));
+        if platform == Platform::Ecs {
+            phases.extend(hook("BeforeInstall"));
+            phases.push("Install".to_owned());
+            phases.extend(hook("AfterInstall"));
+            phases.extend(hook("AfterAllowTestTraffic").filter(|_| self.deployment.test_listener));
+        }
         phases.extend(hook("BeforeAllowTraffic"));
-        phases.extend(self.deployment.steps().into_iter().map(|percent| format!("AllowTraffic {percent} %")));
+        phases.extend(self.deployment.steps(platform).into_iter().map(|percent| format!("AllowTraffic {percent} %")));
         phases.extend(hook("AfterAllowTraffic"));
-        phases.push("termination wait".to_owned());
+        phases.extend((platform == Platform::Ecs).then(|| "termination wait".to_owned()));
         phases
     }
 }
 
 impl AlarmSpec {
-    fn check(&self, sense: &Sense<'_>) {
+    fn check(&self, platform: Platform, sense: &Sense<'_>) {
         let Spanned { value: metric, referenced: place, .. } = &self.metric;
+        if platform == Platform::Lambda {
+            let known = METRICS_OF_A_FUNCTION;
+            if !known.contains(&metric.as_str()) {
+                sense.refuse(*place, format!("Lambda counts no `{metric}`; {}", one_of(metric, &known)));
+            }
+            return;
+        }
         let balancer = self.of == AlarmTarget::LoadBalancer;
         let known = if balancer { metrics::OF_A_LOAD_BALANCER } else { metrics::OF_A_TARGET_GROUP };
         if known.contains(&metric.as_str()) {

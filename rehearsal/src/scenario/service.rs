@@ -61,11 +61,15 @@ pub struct ServiceSpec {
     /// How long after a task's start failed health checks do not stop it.
     #[serde(default = "minute")]
     pub health_check_grace_period: Span,
+    /// Whether the scenario says anything of it.
+    #[serde(skip, default = "yes")]
+    pub is_written: bool,
 }
 
 impl Default for ServiceSpec {
     fn default() -> Self {
-        greenlight::document::parse("{}", "the defaults").expect("every key has a default")
+        let usual: Self = greenlight::document::parse("{}", "the defaults").expect("every key has a default");
+        Self { is_written: false, ..usual }
     }
 }
 

@@ -13,7 +13,7 @@ use super::context::{Context, Input, Operation, Output};
 use super::faults::{self, Strike};
 use super::refusal::Refusal;
 use super::request::{Protocol, Scope, Service, recognise};
-use super::{Outcome, Wire, body, cbor, json, query, s3};
+use super::{Outcome, Wire, body, cbor, json, lambda, query, s3};
 use crate::world::{REGION, World};
 
 /// What a request was recognised as.
@@ -50,7 +50,8 @@ pub fn implemented() -> Vec<(&'static str, &'static str)> {
         Service::Sts,
     ];
     let named = services.into_iter().flat_map(|it| operations(it).iter().map(move |(name, _)| (it.iam_name(), *name)));
-    named.chain(s3::OPERATIONS.map(|name| (Service::S3.iam_name(), name))).collect()
+    let of_paths = s3::OPERATIONS.map(|name| (Service::S3.iam_name(), name));
+    named.chain(of_paths).chain(lambda::OPERATIONS.map(|name| (Service::Lambda.iam_name(), name))).collect()
 }
 
 fn operations(service: Service) -> &'static [(&'static str, Operation)] {
@@ -117,7 +118,7 @@ impl<'a> Recognised<'a> {
         let (protocol, service, mut operation) = recognise(parts, scope.as_ref(), &form);
         match service {
             Some(Service::S3) => operation = s3::operation(parts),
-            Some(Service::Lambda) => operation = lambda_operation(parts),
+            Some(Service::Lambda) => operation = lambda::operation(parts),
             _ => {}
         }
         let caller = scope.as_ref().and_then(|scope| {
@@ -191,6 +192,12 @@ impl<'a> Recognised<'a> {
                 );
                 return Some(self.refuse(&refusal));
             }
+        }
+        if self.service == Some(Service::Lambda) {
+            return Some(match lambda::answer(&wire.world, &self.operation, self.parts, self.body).await {
+                Ok(response) => Reply { response, error: None },
+                Err(refusal) => self.refuse(&refusal),
+            });
         }
         Some(self.run(wire))
     }
@@ -273,7 +280,7 @@ impl<'a> Recognised<'a> {
             Protocol::RestXml => ("application/xml", s3::write_error(refusal, &self.request_id)),
             Protocol::RestJson => {
                 headers.push((HeaderName::from_static("x-amzn-errortype"), refusal.code.clone()));
-                ("application/json", json::write_error(self.service, &refusal.code, &refusal.message))
+                ("application/json", lambda::write_error(refusal))
             }
         };
         let mut response = self.response(refusal.status, content_type, bytes);
@@ -305,16 +312,4 @@ impl<'a> Recognised<'a> {
         }
         response
     }
-}
-
-/// The operation of a request to Lambda, by its path.
-fn lambda_operation(parts: &Parts) -> String {
-    let path = parts.uri.path();
-    let operation = match (parts.method.as_str(), path.rsplit('/').next()) {
-        ("POST", Some("invocations")) => "Invoke",
-        ("GET", Some("functions")) => "ListFunctions",
-        ("GET", _) if path.contains("/functions/") && path.matches('/').count() == 3 => "GetFunction",
-        (method, _) => return format!("{method} {path}"),
-    };
-    operation.to_owned()
 }

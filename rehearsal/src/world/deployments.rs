@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// Everything CodeDeploy knows.
 #[derive(Default)]
 pub struct CodeDeploy {
-    /// Application names; all of the ECS compute platform.
+    /// Application names.
     pub applications: Vec<String>,
     /// Deployment groups.
     pub groups: Vec<DeploymentGroup>,
@@ -19,7 +19,26 @@ pub struct CodeDeploy {
     pub deployments: Vec<Deployment>,
 }
 
-/// A deployment group of an ECS service.
+/// CodeDeploy's compute platforms, but servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// Services.
+    Ecs,
+    /// Functions.
+    Lambda,
+}
+
+impl Platform {
+    /// As CodeDeploy writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ECS",
+            Self::Lambda => "Lambda",
+        }
+    }
+}
+
+/// A deployment group.
 #[derive(Clone, Debug)]
 pub struct DeploymentGroup {
     /// Application.
@@ -28,6 +47,28 @@ pub struct DeploymentGroup {
     pub name: String,
     /// Deployment configuration it uses when a deployment names none.
     pub config: String,
+    /// What it deploys.
+    pub target: GroupTarget,
+    /// Automatic rollback: `None` when it is off, else its events.
+    pub auto_rollback: Option<Vec<RollbackEvent>>,
+    /// Names of the alarms that stop a deployment.
+    pub alarms: Vec<String>,
+    /// Whether the alarms are looked at.
+    pub alarms_enabled: bool,
+}
+
+/// What a deployment group deploys.
+#[derive(Clone, Debug)]
+pub enum GroupTarget {
+    /// This service.
+    Service(ServiceTarget),
+    /// The function that the AppSpec names.
+    Function,
+}
+
+/// The service of a deployment group, and how users reach it.
+#[derive(Clone, Debug)]
+pub struct ServiceTarget {
     /// Cluster of the service.
     pub cluster: String,
     /// Service.
@@ -38,14 +79,26 @@ pub struct DeploymentGroup {
     pub production_listener: String,
     /// ARN of the test listener, where there is one.
     pub test_listener: Option<String>,
-    /// Automatic rollback: `None` when it is off, else its events.
-    pub auto_rollback: Option<Vec<RollbackEvent>>,
-    /// Names of the alarms that stop a deployment.
-    pub alarms: Vec<String>,
-    /// Whether the alarms are looked at.
-    pub alarms_enabled: bool,
     /// How long blue is kept after the shift.
     pub termination_wait: Duration,
+}
+
+impl DeploymentGroup {
+    /// The service it deploys; `None` when it deploys functions.
+    pub fn service(&self) -> Option<&ServiceTarget> {
+        match &self.target {
+            GroupTarget::Service(service) => Some(service),
+            GroupTarget::Function => None,
+        }
+    }
+
+    /// Its platform.
+    pub fn platform(&self) -> Platform {
+        match self.target {
+            GroupTarget::Service(_) => Platform::Ecs,
+            GroupTarget::Function => Platform::Lambda,
+        }
+    }
 }
 
 /// What starts an automatic rollback.
@@ -75,6 +128,8 @@ impl RollbackEvent {
 pub struct DeploymentConfig {
     /// Name.
     pub name: String,
+    /// What it is for.
+    pub platform: Platform,
     /// How traffic moves.
     pub routing: Routing,
 }
@@ -173,9 +228,9 @@ pub struct Deployment {
     pub auto_rollback_override: Option<Option<Vec<RollbackEvent>>>,
     /// Its lifecycle events in the documented order.
     pub events: Vec<LifecycleEvent>,
-    /// Task set that served when it began.
+    /// Task set, or version of the function, that served when it began.
     pub blue: Option<String>,
-    /// Task set it made.
+    /// Task set it made, or version of the function that it deploys.
     pub green: Option<String>,
     /// Share of production traffic on green, in percent.
     pub green_percent: u32,

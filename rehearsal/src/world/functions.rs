@@ -5,13 +5,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::services::Colour;
 use super::{ACCOUNT, REGION, State};
 
-/// A function.
+mod aliases;
+
+pub use aliases::{Alias, QualifierError};
+
+/// The version that has not been published.
+pub const LATEST: &str = "$LATEST";
+
+/// A version of a function. Hooks have one, `$LATEST`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// Name.
     pub name: String,
+    /// `$LATEST`, or the number of a published version.
+    pub version: String,
+    /// Which side it is of the function that is deployed; `None` for hooks.
+    pub colour: Option<Colour>,
     /// The command that is its `bootstrap`: a program and its arguments.
     pub command: Vec<String>,
     /// Environment variables beside those that Lambda sets.
@@ -39,6 +51,10 @@ pub struct Invocation {
     pub retries_left: u32,
     /// Function name.
     pub function: String,
+    /// The version that runs.
+    pub version: String,
+    /// The qualifier it was invoked with: a version, or an alias that led to the version; empty for none.
+    pub qualifier: String,
     /// The event, as JSON text.
     pub payload: String,
     /// Where it is.
@@ -100,6 +116,8 @@ impl Invocation {
             attempt: 1,
             retries_left: 0,
             function: function.into(),
+            version: LATEST.to_owned(),
+            qualifier: String::new(),
             payload: payload.into(),
             status: InvocationStatus::Queued,
             queued_at,
@@ -118,6 +136,8 @@ impl Invocation {
             id: self.id.clone(),
             attempt: self.attempt + 1,
             retries_left: self.retries_left.saturating_sub(1),
+            version: self.version.clone(),
+            qualifier: self.qualifier.clone(),
             ..Self::new(&self.function, &self.payload, queued_at)
         }
     }
@@ -131,6 +151,11 @@ impl State {
             None => name,
         };
         self.functions.iter().find(|function| function.name == name)
+    }
+
+    /// This version of the function with this name.
+    pub fn version(&self, name: &str, version: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name && function.version == version)
     }
 
     /// Queues an `Event` invocation, with the retries of its function, and returns its request id.
@@ -158,5 +183,15 @@ impl Function {
     /// ARN.
     pub fn arn(&self) -> String {
         format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", self.name)
+    }
+
+    /// ARN with the version, where it is a published one.
+    pub fn qualified_arn(&self) -> String {
+        if self.version == LATEST { self.arn() } else { format!("{}:{}", self.arn(), self.version) }
+    }
+
+    /// `orders`, or `orders:2` where it is a published version.
+    pub fn label(&self) -> String {
+        if self.version == LATEST { self.name.clone() } else { format!("{}:{}", self.name, self.version) }
     }
 }

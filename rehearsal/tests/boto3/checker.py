@@ -67,6 +67,8 @@ def judge(operation_model, response_dict, **_):
         known = {it.serialization.get("name", "").lower() for it in shape.members.values()}
         of_http = {"content-length", "date", "x-amz-request-id", "x-amzn-requestid", "connection"}
         want(not headers.keys() - known - of_http, where, headers)
+    elif protocol == "rest-json":
+        check_rest_json(shape, headers, body, where)
     else:
         raise Wrong(f"{where}: the protocol {protocol} is not judged")
     judged.add(f"{iam_name(service)}:{operation_model.name}")
@@ -88,6 +90,9 @@ def judge_error(operation_model, protocol, headers, body):
         want(root.findtext("Error/Type") in ("Sender", "Receiver"), where, root.findtext("Error/Type"))
         want(root.findtext("Error/Message"), where, "no message")
         code = root.findtext("Error/Code")
+    elif protocol == "rest-json":
+        code = headers["x-amzn-errortype"]
+        want(json.loads(body).get("Message"), where, body)
     else:
         return
     if operation_model.service_model.is_query_compatible and protocol != "query":
@@ -95,6 +100,24 @@ def judge_error(operation_model, protocol, headers, body):
     modelled = {shape.name for shape in operation_model.error_shapes}
     modelled |= {shape.metadata.get("error", {}).get("code") for shape in operation_model.error_shapes}
     want(code in modelled | COMMON_ERRORS, where, f"{code} is not an error of this operation")
+
+
+def check_rest_json(shape, headers, body, where):
+    """Members in headers, in the status, or in the body, which is one of them or holds the others."""
+    of_http = {"content-type", "content-length", "date", "x-amzn-requestid", "connection"}
+    in_headers = {
+        member.serialization["name"].lower()
+        for member in shape.members.values()
+        if member.serialization.get("location") == "header"
+    }
+    want(not headers.keys() - in_headers - of_http, where, headers)
+    if "payload" in shape.serialization:
+        return
+    value = json.loads(body)
+    for name in value:
+        want(name in shape.members, where, f"unknown member {name}")
+        want("location" not in shape.members[name].serialization, where, f"{name} does not belong into the body")
+    check(shape, value, where, json_time)
 
 
 def check(shape, value, where, is_time):

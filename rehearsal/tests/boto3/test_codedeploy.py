@@ -205,7 +205,7 @@ class ApplicationsAndGroups(unittest.TestCase):
         return code(error)
 
     def test_applications(self):
-        self.assertEqual(self.codedeploy.list_applications()["applications"], ["orders", "payments", "stock"])
+        self.assertEqual(self.codedeploy.list_applications()["applications"], ["orders", "payments", "stock", "receipts"])
         application = self.codedeploy.get_application(applicationName="orders")["application"]
         self.assertEqual(application["computePlatform"], "ECS")
         self.assertEqual(self.refused("get_application", applicationName="x"), "ApplicationDoesNotExistException")

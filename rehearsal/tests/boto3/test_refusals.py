@@ -22,7 +22,7 @@ class Refusals(unittest.TestCase):
             ("cloudwatch", "list_dashboards", {}, "cloudwatch:ListDashboards"),
             ("sts", "get_session_token", {}, "sts:GetSessionToken"),
             ("lambda", "get_function", {"FunctionName": "x"}, "lambda:GetFunction"),
-            ("lambda", "invoke", {"FunctionName": "x"}, "lambda:Invoke"),
+            ("lambda", "list_functions", {}, "lambda:ListFunctions"),
             ("sqs", "list_queues", {}, "sqs:ListQueues"),
         ]
         for service, operation, arguments, name in calls:

@@ -2,7 +2,8 @@
 
 use aws_sdk_codedeploy::types::{
     AlarmConfiguration as SdkAlarms, AutoRollbackConfiguration, BlueGreenDeploymentConfiguration, DeploymentInfo,
-    EcsTarget, InstanceAction, LifecycleEventStatus, LoadBalancerInfo, TargetLabel,
+    DeploymentTarget, EcsTarget, InstanceAction, LambdaTarget, LifecycleEvent, LifecycleEventStatus, LoadBalancerInfo,
+    TargetLabel,
 };
 use futures::future::try_join_all;
 
@@ -10,7 +11,7 @@ use super::Aws;
 use super::failure::{code, explain, incomplete};
 use crate::check::CannotTell;
 use crate::deployment::{AlarmConfiguration, AutoRollback, DeploymentId};
-use crate::discovery::{Group, Record, Revision, Routes, Settings, Target};
+use crate::discovery::{FunctionTarget, Group, Platform, Record, Revision, Routes, Settings, Target};
 
 /// Targets that one call may ask for.
 const AT_ONCE: usize = 25;
@@ -46,7 +47,7 @@ impl Aws {
         })
     }
 
-    /// Ids of the deployment's targets; for ECS there is one, `<cluster>:<service>`.
+    /// Ids of the deployment's targets; for ECS there is one, `<cluster>:<service>`, and for Lambda one too.
     pub(super) async fn target_ids(&self, id: &DeploymentId) -> Result<Vec<String>, CannotTell> {
         let mut ids = Vec::new();
         let mut token = None;
@@ -67,6 +68,21 @@ impl Aws {
 
     /// The first ECS target among these.
     pub(super) async fn target(&self, id: &DeploymentId, ids: &[String]) -> Result<Option<Target>, CannotTell> {
+        let targets = self.targets(id, ids).await?;
+        Ok(targets.into_iter().find_map(|target| target.ecs_target).map(target))
+    }
+
+    /// The first Lambda target among these.
+    pub(super) async fn function_target(
+        &self,
+        id: &DeploymentId,
+        ids: &[String],
+    ) -> Result<Option<FunctionTarget>, CannotTell> {
+        let targets = self.targets(id, ids).await?;
+        Ok(targets.into_iter().find_map(|target| target.lambda_target).map(function_target))
+    }
+
+    async fn targets(&self, id: &DeploymentId, ids: &[String]) -> Result<Vec<DeploymentTarget>, CannotTell> {
         let batches = try_join_all(ids.chunks(AT_ONCE).map(|ids| async move {
             let call = self.codedeploy().batch_get_deployment_targets().deployment_id(&id.0);
             let answer = call.set_target_ids(Some(ids.to_vec())).send().await.map_err(|error| {
@@ -77,7 +93,7 @@ impl Aws {
             Ok::<_, CannotTell>(answer.deployment_targets.unwrap_or_default())
         }))
         .await?;
-        Ok(batches.into_iter().flatten().find_map(|target| target.ecs_target).map(target))
+        Ok(batches.into_iter().flatten().collect())
     }
 }
 
@@ -90,7 +106,7 @@ fn record(id: &DeploymentId, info: DeploymentInfo) -> Record {
         config: info.deployment_config_name.unwrap_or_default(),
         creator: info.creator.map(|creator| creator.as_str().to_owned()).unwrap_or_default(),
         status: info.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        platform: info.compute_platform.map(|platform| platform.as_str().to_owned()).unwrap_or_default(),
+        platform: Platform::named(info.compute_platform.as_ref().map_or("", |platform| platform.as_str())),
         undoes: undoes.filter(|id| !id.is_empty()).map(DeploymentId),
         override_alarms: info.override_alarm_configuration.map(alarms),
         settings: settings(
@@ -142,20 +158,37 @@ fn alarms(settings: SdkAlarms) -> AlarmConfiguration {
     }
 }
 
+/// The names of the events that have this status.
+fn named(events: &[LifecycleEvent], status: &LifecycleEventStatus) -> Vec<String> {
+    let of_status = events.iter().filter(|event| event.status.as_ref() == Some(status));
+    of_status.filter_map(|event| event.lifecycle_event_name.clone()).collect()
+}
+
+fn function_target(target: LambdaTarget) -> FunctionTarget {
+    let events_in_progress = named(target.lifecycle_events(), &LifecycleEventStatus::InProgress);
+    let Some(info) = target.lambda_function_info else {
+        return FunctionTarget { events_in_progress, ..FunctionTarget::default() };
+    };
+    FunctionTarget {
+        events_in_progress,
+        function: info.function_name,
+        alias: info.function_alias,
+        current: info.current_version,
+        target: info.target_version,
+        target_percent: Some(info.target_version_weight),
+    }
+}
+
 /// `identifer` is how the API spells it.
 fn target(target: EcsTarget) -> Target {
     let events = target.lifecycle_events();
-    let named = |status: &LifecycleEventStatus| {
-        let of_status = events.iter().filter(move |event| event.status.as_ref() == Some(status));
-        of_status.filter_map(|event| event.lifecycle_event_name.clone()).collect::<Vec<_>>()
-    };
     let shift = events.iter().find(|event| event.lifecycle_event_name() == Some("AllowTraffic"));
     Target {
         shift_began: shift
             .and_then(|event| event.start_time())
             .and_then(|at| jiff::Timestamp::from_second(at.secs()).ok()),
-        events_in_progress: named(&LifecycleEventStatus::InProgress),
-        installed: named(&LifecycleEventStatus::Succeeded).iter().any(|name| name == "Install"),
+        events_in_progress: named(events, &LifecycleEventStatus::InProgress),
+        installed: named(events, &LifecycleEventStatus::Succeeded).iter().any(|name| name == "Install"),
         sides: target
             .task_sets_info()
             .iter()

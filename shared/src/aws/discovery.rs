@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::Aws;
 use crate::check::CannotTell;
-use crate::deployment::{Deployment, DeploymentId, Listener, TargetGroup};
+use crate::deployment::{Deployment, DeploymentId, FunctionDeployment, Listener, TargetGroup};
 use crate::discovery::{self, Deployments, DiscoveryError, Parts, Record, Routes};
 
 #[async_trait]
@@ -21,19 +21,10 @@ impl Deployments for Aws {
     /// The group, the AppSpec, the target and what the routes name do not wait for each other. Only what a record
     /// leaves out waits for the group.
     async fn describe(&self, record: Record) -> Result<Deployment, DiscoveryError> {
-        if record.platform != "ECS" && !record.platform.is_empty() {
-            return Err(DiscoveryError::unfit(
-                format!("the deployment's compute platform is {}, not ECS", record.platform),
-                "Name this hook only in AppSpec files of ECS services.",
-            ));
-        }
         let group = OnceCell::new();
         let group = || group.get_or_try_init(|| self.group(&record));
         let side = async {
-            let ids = match record.target_ids.as_slice() {
-                [] => self.target_ids(&record.id).await?,
-                ids => ids.to_vec(),
-            };
+            let ids = self.listed_target_ids(&record).await?;
             let (cluster, service) = match ids.iter().find_map(|id| id.split_once(':')) {
                 Some((cluster, service)) => (cluster.to_owned(), service.to_owned()),
                 None => group().await?.service.clone().ok_or_else(|| lacks(&record, "ECS service"))?,
@@ -55,9 +46,33 @@ impl Deployments for Aws {
         let parts = Parts { group: found, app_spec, target, service, candidates, target_groups, production, test };
         Ok(discovery::assemble(record, parts))
     }
+
+    /// The group and the target do not wait for each other. The AppSpec is read only where the target leaves something out.
+    async fn describe_function(&self, record: Record) -> Result<FunctionDeployment, DiscoveryError> {
+        let target = async {
+            let ids = self.listed_target_ids(&record).await?;
+            let target = self.function_target(&record.id, &ids).await?.unwrap_or_default();
+            let shift = match target.shift() {
+                Some(shift) => shift,
+                None => self.function_app_spec(&record).await?.into(),
+            };
+            Ok((target, shift))
+        };
+        let group = async { Ok::<_, DiscoveryError>(self.group(&record).await?) };
+        let (group, (target, shift)) = tokio::try_join!(group, target)?;
+        Ok(discovery::assemble_function(record, group, target, shift))
+    }
 }
 
 impl Aws {
+    /// The ids that came with the record, else those that are listed by now.
+    async fn listed_target_ids(&self, record: &Record) -> Result<Vec<String>, CannotTell> {
+        match record.target_ids.as_slice() {
+            [] => self.target_ids(&record.id).await,
+            ids => Ok(ids.to_vec()),
+        }
+    }
+
     async fn balancing(&self, routes: &Routes) -> Result<(Vec<TargetGroup>, Listener, Option<Listener>), CannotTell> {
         tokio::try_join!(
             self.target_groups(&routes.target_groups),

@@ -9,15 +9,26 @@ use aws_sdk_codedeploy::types::{AppSpecContent, RawString, RevisionLocation, Rev
 use super::Aws;
 use super::failure::{explain, incomplete};
 use super::objects::{self, Wanted};
-use crate::appspec::AppSpec;
+use crate::appspec::{AppSpec, FunctionAppSpec};
 use crate::check::CannotTell;
-use crate::discovery::{DiscoveryError, Record, Revision, app_spec};
+use crate::discovery::{DiscoveryError, Record, Revision, app_spec, function_app_spec};
 
 /// Bytes of an AppSpec that are read at most. They are a few kilobytes.
 const AT_MOST: usize = 256 * 1024;
 
 impl Aws {
     pub(super) async fn app_spec(&self, record: &Record) -> Result<AppSpec, DiscoveryError> {
+        let found = self.app_spec_text(record).await?;
+        app_spec(&found.text, found.sha256, &found.source)
+    }
+
+    pub(super) async fn function_app_spec(&self, record: &Record) -> Result<FunctionAppSpec, DiscoveryError> {
+        let found = self.app_spec_text(record).await?;
+        function_app_spec(&found.text, found.sha256, &found.source)
+    }
+
+    async fn app_spec_text<'r>(&self, record: &'r Record) -> Result<Text<'r>, DiscoveryError> {
+        let inline = |text, sha256| Text { text, sha256: Some(sha256), source: "appspec.yaml".to_owned() };
         match &record.revision {
             Revision::AppSpecContent { sha256 } => {
                 let content = AppSpecContent::builder().sha256(sha256).build();
@@ -27,7 +38,7 @@ impl Aws {
                 let found = self.revision(&record.application, location.build()).await?;
                 let content = found.app_spec_content.and_then(|content| content.content);
                 let content = content.ok_or_else(|| no_content(&record.application))?;
-                app_spec(&content, Some(sha256), "appspec.yaml")
+                Ok(inline(content, sha256))
             }
             Revision::RawString { sha256 } => {
                 let text = RawString::builder().sha256(sha256).build();
@@ -35,7 +46,7 @@ impl Aws {
                 let found = self.revision(&record.application, location.build()).await?;
                 let content = found.string.and_then(|text| text.content);
                 let content = content.ok_or_else(|| no_content(&record.application))?;
-                app_spec(&content, Some(sha256), "appspec.yaml")
+                Ok(inline(content, sha256))
             }
             Revision::S3 { bucket, key, version, bundle } => {
                 let name = format!("s3://{bucket}/{key}");
@@ -47,11 +58,14 @@ impl Aws {
                         "Upload the AppSpec file itself, with bundle type YAML or JSON, and redeploy.",
                     ));
                 }
-                app_spec(&self.object(bucket, key, version.as_deref()).await?, None, &name)
+                let text = self.object(bucket, key, version.as_deref()).await?;
+                Ok(Text { text, sha256: None, source: name })
             }
             Revision::Other(kind) => Err(DiscoveryError::unfit(
-                format!("the deployment's revision is of type {kind}, which no ECS deployment has"),
-                "Deploy an ECS service with an AppSpec in the revision or in S3.",
+                format!(
+                    "the deployment's revision is of type {kind}, which no deployment of a service or function has"
+                ),
+                "Deploy with an AppSpec in the revision or in S3.",
             )),
         }
     }
@@ -78,6 +92,15 @@ impl Aws {
             source: Some(Box::new(error)),
         })
     }
+}
+
+/// An AppSpec as it was found.
+struct Text<'r> {
+    text: String,
+    /// What its SHA-256 must be.
+    sha256: Option<&'r str>,
+    /// Its name in messages.
+    source: String,
 }
 
 /// Where the deployment says that its AppSpec is.

@@ -3,6 +3,7 @@
 use super::proceed::{self, Leave};
 use super::words::{count, list, shortened, since};
 use crate::check::{Answer, CannotTell, CheckContext};
+use crate::deployment::AnyDeployment;
 use crate::ports::AlarmState;
 use crate::report::words::one_line;
 
@@ -29,8 +30,8 @@ pub(super) enum Reading {
 }
 
 /// Reads every alarm in force for this deployment.
-pub(super) async fn read(context: &CheckContext) -> Result<Reading, CannotTell> {
-    let watched = &context.deployment.alarms;
+pub(super) async fn read<D: AnyDeployment>(context: &CheckContext<D>) -> Result<Reading, CannotTell> {
+    let watched = context.deployment.alarms();
     if watched.names.is_empty() {
         return Ok(Reading::NoneWatched("no alarm is configured, so none will stop this deployment".to_owned()));
     }

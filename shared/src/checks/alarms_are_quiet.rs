@@ -6,12 +6,13 @@ use super::alarms::{Reading, read};
 use super::proceed::parameter;
 use super::words::count;
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment;
 
 /// No alarm of the deployment group fires before anything moves: CodeDeploy would roll back the deployment at once.
 pub struct AlarmsAreQuiet;
 
 #[async_trait]
-impl Check for AlarmsAreQuiet {
+impl<D: AnyDeployment> Check<D> for AlarmsAreQuiet {
     fn id(&self) -> &'static str {
         "alarms-are-quiet"
     }
@@ -20,7 +21,7 @@ impl Check for AlarmsAreQuiet {
         "Does every alarm of the deployment group exist, and does none of them fire?".to_owned()
     }
 
-    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
         Ok(match read(context).await? {
             Reading::NoneWatched(why) => Answer::yes(why),
             Reading::Missing(no) => no,
@@ -38,8 +39,8 @@ impl Check for AlarmsAreQuiet {
 }
 
 /// The deployment may be the fix of the very outage.
-fn remedy(context: &CheckContext) -> String {
-    let otherwise = parameter(&context.deployment).map_or_else(
+fn remedy<D: AnyDeployment>(context: &CheckContext<D>) -> String {
+    let otherwise = parameter(context.deployment.as_ref()).map_or_else(
         || "deploy with an alarm override".to_owned(),
         |name| format!("write the parameter {name}, as the page says"),
     );

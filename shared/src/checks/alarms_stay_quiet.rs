@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::alarms::{Reading, read};
 use super::words::{cannot_tell, count};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment;
 use crate::plan::Plan;
 use crate::ports::AlarmState;
 use crate::units::Span;
@@ -58,7 +59,7 @@ impl AlarmsStayQuiet {
 }
 
 #[async_trait]
-impl Check for AlarmsStayQuiet {
+impl<D: AnyDeployment> Check<D> for AlarmsStayQuiet {
     fn id(&self) -> &'static str {
         "alarms-stay-quiet"
     }
@@ -67,7 +68,7 @@ impl Check for AlarmsStayQuiet {
         format!("Do all alarms stay quiet for {} with users on green?", self.bake)
     }
 
-    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
         let remedy = "Read green's log from the time of the alarm; check that users went back to blue.";
         let (alarms, allowed) = match read(context).await? {
             Reading::NoneWatched(why) => return Ok(Answer::yes(why)),

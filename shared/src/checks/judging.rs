@@ -7,7 +7,7 @@ use super::sending::Received;
 use super::words::{quoted, shortened};
 use crate::deployment::Listener;
 use crate::document::names_a_secret;
-use crate::plan::{Assertion, Request, Values};
+use crate::plan::{Assertion, JsonPath, Request, Values};
 use crate::ports::{ProbeError, ProbeResponse};
 
 /// A response that is not as expected, or none.
@@ -149,8 +149,13 @@ fn json_mismatch(request: &Request, response: &ProbeResponse, values: &Values) -
         let why = if response.truncated { "a body too long to read" } else { "a body that is not JSON" };
         return Some(format!("answered {status} with {why}: {}", body(response, values)));
     };
-    for (path, wanted) in &request.expect.json {
-        let found = path.find(&json);
+    first_difference(&request.expect.json, &json, values).map(|wrong| format!("answered {status} with {wrong}"))
+}
+
+/// The first place of a JSON document where something else stands than is wanted: `41 at $.version, expected 42`.
+pub(super) fn first_difference(expected: &[(JsonPath, Assertion)], json: &Value, values: &Values) -> Option<String> {
+    for (path, wanted) in expected {
+        let found = path.find(json);
         if wanted.holds(found, values) {
             continue;
         }
@@ -165,7 +170,7 @@ fn json_mismatch(request: &Request, response: &ProbeResponse, values: &Values) -
         } else {
             shortened(&values.clean(&wanted.wanted(values)))
         };
-        return Some(format!("answered {status} with {shown} at {path}, expected {wanted}"));
+        return Some(format!("{shown} at {path}, expected {wanted}"));
     }
     None
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::words::{list, shortened};
 use crate::check::{CannotTell, CheckContext};
-use crate::deployment::Deployment;
+use crate::deployment::AnyDeployment;
 use crate::document::{self, DocumentError, Spanned};
 use crate::plan_source::parameter_name;
 use crate::report::words::{chain, one_line};
@@ -42,13 +42,13 @@ pub(super) enum Leave {
 }
 
 /// The parameter in which such a leave is looked for, where there can be one.
-pub(super) fn parameter(deployment: &Deployment) -> Option<String> {
-    parameter_name(&deployment.application, &deployment.group).map(|plan| format!("{plan}/proceed"))
+pub(super) fn parameter(deployment: &impl AnyDeployment) -> Option<String> {
+    parameter_name(deployment.application(), deployment.group()).map(|plan| format!("{plan}/proceed"))
 }
 
 /// Looks for the leave for these alarms. One that cannot be asked for is as good as none: an alarm fires.
-pub(super) async fn leave(context: &CheckContext, firing: &[String]) -> Result<Leave, CannotTell> {
-    let Some(name) = parameter(&context.deployment) else { return Ok(Leave::None) };
+pub(super) async fn leave<D: AnyDeployment>(context: &CheckContext<D>, firing: &[String]) -> Result<Leave, CannotTell> {
+    let Some(name) = parameter(context.deployment.as_ref()) else { return Ok(Leave::None) };
     let text = match context.ports.parameters.parameter(&name).await {
         Ok(None) => return Ok(Leave::None),
         Ok(Some(text)) => text,

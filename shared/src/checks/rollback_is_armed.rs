@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::words::list;
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment;
 
 /// The group goes back by itself when the deployment fails or an alarm stops it.
 ///
@@ -12,7 +13,7 @@ use crate::check::{Answer, CannotTell, Check, CheckContext};
 pub struct RollbackIsArmed;
 
 #[async_trait]
-impl Check for RollbackIsArmed {
+impl<D: AnyDeployment> Check<D> for RollbackIsArmed {
     fn id(&self) -> &'static str {
         "rollback-is-armed"
     }
@@ -21,12 +22,12 @@ impl Check for RollbackIsArmed {
         "Does the deployment group roll back by itself when a deployment fails or an alarm fires?".to_owned()
     }
 
-    async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
-        let watches_alarms = deployment.alarms.enabled && !deployment.alarms.names.is_empty();
+        let watches_alarms = deployment.alarms().enabled && !deployment.alarms().names.is_empty();
         let mut wanted = vec!["DEPLOYMENT_FAILURE"];
         wanted.extend(watches_alarms.then_some("DEPLOYMENT_STOP_ON_ALARM"));
-        let armed = &deployment.auto_rollback;
+        let armed = deployment.auto_rollback();
         let has = |event: &str| armed.enabled && armed.events.iter().any(|armed| armed == event);
         let missing: Vec<String> = wanted.iter().filter(|event| !has(event)).map(|event| (*event).to_owned()).collect();
         if missing.is_empty() {
@@ -37,7 +38,7 @@ impl Check for RollbackIsArmed {
         Ok(Answer::no(
             format!(
                 "automatic rollback of group {} {state} {}: after a failure nothing moves back by itself",
-                deployment.group,
+                deployment.group(),
                 list(&missing)
             ),
             format!("Enable automatic rollback of the group for {}.", list(&missing)),

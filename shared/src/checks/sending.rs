@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use super::route;
 use super::words::cannot_tell;
 use crate::check::{CannotTell, CheckContext};
-use crate::deployment::Listener;
+use crate::deployment::{AnyDeployment, Listener};
 use crate::plan::{PlannedSecret, Request, RequestBody, Template, Values, filled};
 use crate::ports::{ProbeError, ProbeRequest, ProbeResponse, Secret};
 
@@ -36,15 +36,25 @@ pub(super) async fn values(
     let mut values = Values::of(&context.deployment);
     let used: Vec<String> = requests.flat_map(Request::variables).collect();
     let used = secrets.iter().filter(|(name, _)| used.contains(name));
+    add_secrets(&mut values, context, used).await?;
+    Ok(values)
+}
+
+/// Reads these secrets, side by side; they are variables from now on.
+pub(super) async fn add_secrets<D: AnyDeployment>(
+    values: &mut Values,
+    context: &CheckContext<D>,
+    used: impl Iterator<Item = (&String, &PlannedSecret)>,
+) -> Result<(), CannotTell> {
     let read = used.map(|(name, planned)| async move { Ok((name, secret(context, planned).await?)) });
     for (name, secret) in try_join_all(read).await? {
         values.set_secret(name, &secret);
     }
-    Ok(values)
+    Ok(())
 }
 
 /// The secret's text, or the member that the plan names.
-async fn secret(context: &CheckContext, planned: &PlannedSecret) -> Result<Secret, CannotTell> {
+async fn secret<D: AnyDeployment>(context: &CheckContext<D>, planned: &PlannedSecret) -> Result<Secret, CannotTell> {
     let whole = context.ports.secrets.value(&planned.secret).await?;
     let Some(key) = &planned.key else { return Ok(whole) };
     let json = serde_json::from_str::<serde_json::Value>(whole.expose()).ok();

@@ -1,9 +1,10 @@
 //! Rows in tests: what a check found, as text.
 
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment;
 
 /// Asks once and tells the answer.
-pub(super) async fn told(check: &dyn Check, context: &CheckContext) -> String {
+pub(super) async fn told<D: AnyDeployment>(check: &dyn Check<D>, context: &CheckContext<D>) -> String {
     tell(check.ask(context).await)
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fakes::{BLUE_GROUP, BLUE_TASK_DEFINITION, GREEN_GROUP, GREEN_TASK_DEFINITION, deployment, task_set};
 
-fn record() -> Record {
+pub(super) fn record() -> Record {
     Record {
         id: DeploymentId("d-3QX9ZK2LE".to_owned()),
         application: "shop".to_owned(),
@@ -9,7 +9,7 @@ fn record() -> Record {
         config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
         creator: "user".to_owned(),
         status: "InProgress".to_owned(),
-        platform: "ECS".to_owned(),
+        platform: Platform::Ecs,
         undoes: None,
         override_alarms: None,
         settings: Settings::default(),

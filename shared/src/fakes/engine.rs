@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::Fakes;
 use crate::answer::{Answers, PutError};
 use crate::check::CannotTell;
-use crate::deployment::{Deployment, DeploymentId, Rollback};
-use crate::discovery::{Deployments, DiscoveryError, Record, Revision, Settings};
+use crate::deployment::{Deployment, DeploymentId, FunctionDeployment, Rollback};
+use crate::discovery::{Deployments, DiscoveryError, Platform, Record, Revision, Settings};
 use crate::event::Event;
 use crate::hook::Outside;
 use crate::ports::Parameters;
@@ -23,8 +23,10 @@ pub struct FakeEngine {
 
 /// What the engine knows now.
 pub struct EngineState {
-    /// The only deployment there is.
+    /// The only deployment there is, unless there is one of a function.
     pub deployment: Deployment,
+    /// The deployment of a function that there is instead.
+    pub function: Option<FunctionDeployment>,
     /// What discovery does instead, in order.
     pub faults: VecDeque<Fault>,
     /// What delivery does instead, in order.
@@ -50,12 +52,20 @@ impl FakeEngine {
     pub fn of(deployment: Deployment) -> Self {
         let state = EngineState {
             deployment,
+            function: None,
             faults: VecDeque::new(),
             answer_faults: VecDeque::new(),
             answers: Vec::new(),
             parameters: BTreeMap::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// CodeDeploy in the middle of this deployment of a function.
+    pub fn of_function(function: FunctionDeployment) -> Self {
+        let engine = Self::of(super::deployment());
+        engine.state().function = Some(function);
+        engine
     }
 
     /// The state, to look at or to change.
@@ -96,11 +106,16 @@ impl FakeEngine {
 impl Deployments for FakeEngine {
     async fn record(&self, id: &DeploymentId) -> Result<Record, DiscoveryError> {
         self.stumble().await?;
-        let known = self.state().deployment.clone();
-        let undoes = match &known.rollback {
+        let (known, function) = {
+            let state = self.state();
+            (state.deployment.clone(), state.function.clone())
+        };
+        let rollback = function.as_ref().map_or(&known.rollback, |function| &function.rollback);
+        let undoes = match rollback {
             Some(Rollback::Automatic { of }) => of.clone(),
             _ => None,
         };
+        let function = function.is_some();
         Ok(Record {
             id: id.clone(),
             application: known.application,
@@ -108,7 +123,7 @@ impl Deployments for FakeEngine {
             config: known.config,
             creator: known.creator,
             status: known.status,
-            platform: "ECS".to_owned(),
+            platform: if function { Platform::Lambda } else { Platform::Ecs },
             undoes,
             override_alarms: None,
             settings: Settings::default(),
@@ -120,6 +135,11 @@ impl Deployments for FakeEngine {
     async fn describe(&self, _: Record) -> Result<Deployment, DiscoveryError> {
         self.stumble().await?;
         Ok(self.state().deployment.clone())
+    }
+
+    async fn describe_function(&self, _: Record) -> Result<FunctionDeployment, DiscoveryError> {
+        self.stumble().await?;
+        Ok(self.state().function.clone().expect("the record says that it is of a function"))
     }
 }
 

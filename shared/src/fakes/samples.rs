@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::appspec::AppSpec;
 use crate::deployment::{
-    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, HealthCheck, Listener, LoadBalancer, Rule,
-    Service, TargetGroup, TaskSet,
+    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, FunctionDeployment, HealthCheck, Listener,
+    LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
 };
 use crate::ports::{Container, ContainerLog, ProbeResponse, TargetHealth, Task, TaskDefinition};
 
@@ -78,6 +78,35 @@ pub fn deployment() -> Deployment {
         target_groups: vec![target_group("tg-blue", BLUE_GROUP), target_group("tg-green", GREEN_GROUP)],
         production: listener(PRODUCTION_LISTENER, 80, vec![forward(&[(BLUE_GROUP, 100)])]),
         test: Some(listener(TEST_LISTENER, 9001, vec![forward(&[(GREEN_GROUP, 100)])])),
+    }
+}
+
+/// The sample deployment of function `orders` as it stands at `BeforeAllowTraffic`: alias `live` leads to version 41, and
+/// version 42 is being deployed.
+pub fn function_deployment() -> FunctionDeployment {
+    let Deployment { id, application, group, creator, status, auto_rollback, .. } = deployment();
+    FunctionDeployment {
+        id,
+        application,
+        group,
+        config: "CodeDeployDefault.LambdaCanary10Percent5Minutes".to_owned(),
+        creator,
+        status,
+        rollback: None,
+        auto_rollback,
+        alarms: AlarmConfiguration {
+            enabled: true,
+            ignore_poll_failure: false,
+            names: vec!["orders-errors".to_owned()],
+        },
+        events_in_progress: Vec::new(),
+        shift: VersionShift {
+            function: "orders".to_owned(),
+            alias: "live".to_owned(),
+            current: "41".to_owned(),
+            target: "42".to_owned(),
+        },
+        target_percent: Some(0.0),
     }
 }
 

@@ -149,6 +149,9 @@ pub(super) struct WrittenRequest {
     follow_redirects: Option<Spanned<u32>>,
 }
 
+/// Places in a JSON document, and what must stand there.
+pub(super) type WrittenJsonExpectations = Mapping<Spanned<Assertions>>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -160,7 +163,7 @@ struct WrittenExpect {
     headers: Mapping<Spanned<Assertions>>,
     /// What its JSON must have: a place such as `$.status`, and the value there, or an assertion on it.
     #[serde(default)]
-    json: Mapping<Spanned<Assertions>>,
+    json: WrittenJsonExpectations,
     /// Text its body must contain.
     body_contains: Option<Spanned<Template>>,
     /// A regular expression that must be found in its body.
@@ -293,14 +296,7 @@ impl Reader<'_> {
     }
 
     fn expect(&self, written: WrittenExpect, variables: &[String]) -> Expect {
-        let mut json = Vec::new();
-        for (path, assertions) in written.json.0 {
-            let place = path.referenced;
-            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
-            let path = self.judge.keep(path);
-            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
-            json.extend(path.iter().flat_map(|path| assertions.iter().map(|it| (path.clone(), it.clone()))));
-        }
+        let json = self.json_expectations(written.json, variables);
         let mut headers = Vec::new();
         for (name, assertions) in written.headers.0 {
             let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
@@ -316,6 +312,22 @@ impl Reader<'_> {
             self.json_variables(template, written.referenced, variables)?;
         }
         Ok(written.value.0)
+    }
+
+    pub(super) fn json_expectations(
+        &self,
+        written: WrittenJsonExpectations,
+        variables: &[String],
+    ) -> Vec<(JsonPath, Assertion)> {
+        let mut json = Vec::new();
+        for (path, assertions) in written.0 {
+            let place = path.referenced;
+            let path = JsonPath::parse(&path.value).map_err(|message| self.wrong(place, message));
+            let path = self.judge.keep(path);
+            let assertions = self.judge.keep(self.assertions(assertions, variables)).unwrap_or_default();
+            json.extend(path.iter().flat_map(|path| assertions.iter().map(|it| (path.clone(), it.clone()))));
+        }
+        json
     }
 
     fn headers(&self, written: Mapping<Spanned<Template>>, variables: &[String]) -> Vec<(String, Template)> {
@@ -338,7 +350,11 @@ impl Reader<'_> {
         fields
     }
 
-    fn json(&self, json: Spanned<serde_json::Value>, variables: &[String]) -> Result<serde_json::Value, DocumentError> {
+    pub(super) fn json(
+        &self,
+        json: Spanned<serde_json::Value>,
+        variables: &[String],
+    ) -> Result<serde_json::Value, DocumentError> {
         if let Some(key) = inline_secret(&json.value) {
             return Err(self.wrong(json.referenced, in_plain_sight(key)));
         }

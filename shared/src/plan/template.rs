@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, FunctionDeployment};
 use crate::ports::Secret;
 use crate::redaction::Redactions;
 
@@ -56,6 +56,20 @@ impl Values {
             ("cluster", &deployment.service.cluster),
         ];
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        Self { values, secrets: Redactions::default() }
+    }
+
+    /// The variables that events for a function have, for this deployment.
+    pub fn of_function(deployment: &FunctionDeployment) -> Self {
+        let shift = &deployment.shift;
+        let values = [
+            ("function", &shift.function),
+            ("alias", &shift.alias),
+            ("target_version", &shift.target),
+            ("current_version", &shift.current),
+            ("deployment_id", &deployment.id.0),
+        ];
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect();
         Self { values, secrets: Redactions::default() }
     }
 

@@ -119,7 +119,7 @@ fn wrong_keys_and_words_are_pointed_at() {
         refusal("before_install: { images: { max_severity: critical } }\n"),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
-    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `checks`; did you mean `checks`?
+    plan.yaml:2:1: unknown key `chek`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `function`, `checks`; did you mean `checks`?
        2 | chek: {}
          | ^
     plan.yaml:2:29: unknown word `advise`; expected one of `blocking`, `advisory`; did you mean `advisory`?
@@ -491,5 +491,27 @@ test_traffic:
     for secret in ["hunter2", "AKIAIO", "9f86d0", "ghp_", "wJalr", "MIIE"] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    plan.yaml:2:21: this is a password in a URL, and a plan is no place for one; name a secret of Secrets Manager instead
+       2 | database: { secret: …
+         |                     ^
+    plan.yaml:6:15: this is an AWS access key, and a plan is no place for one; name a secret of Secrets Manager instead
+       6 |     - { name: …
+         |               ^
+    plan.yaml:6:42: this is a secret in a query, and a plan is no place for one; name a secret of Secrets Manager instead
+       6 |     - { name: …
+         |                ^
+    plan.yaml:6:82: this is a credential, and a plan is no place for one; name a secret of Secrets Manager instead
+       6 |     - { name: …
+         |                ^
+    plan.yaml:8:21: this is a password in a URL, and a plan is no place for one; name a secret of Secrets Manager instead
+       8 |       json: { note: "see https://…@example.com/", deep: [{ keys: […
+         |                     ^
+    plan.yaml:8:75: this is an access token, and a plan is no place for one; name a secret of Secrets Manager instead
+       8 |       json: { note: "see https://…@example.com/", deep: [{ keys: […
+         |                                                                    ^
+    plan.yaml:12:9: this is a private key, and a plan is no place for one; name a secret of Secrets Manager instead
+      12 |         …
+         |         ^
+    "#);
 }

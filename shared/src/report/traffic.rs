@@ -1,10 +1,10 @@
-//! Where production traffic is, by the weights of the production listener.
+//! Where production traffic is, by the weights of the production listener, or of a function's alias.
 
 use super::Verdict;
-use crate::deployment::{Deployment, TaskSet};
+use crate::deployment::{Alias, Deployment, FunctionDeployment, TaskSet};
 
 /// Where production traffic is. Versions are `family:revision`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Traffic {
     /// All of it on blue.
     Blue(String),
@@ -18,6 +18,13 @@ pub enum Traffic {
         green: String,
         /// Green's share in percent, rounded.
         green_percent: u64,
+    },
+    /// Behind the alias of a function.
+    Alias {
+        /// `orders:live`.
+        invoked: String,
+        /// Where it leads.
+        to: Alias,
     },
     /// Nobody knows.
     Unknown,
@@ -51,6 +58,19 @@ impl Traffic {
         }
     }
 
+    /// By what CodeDeploy reports of the two versions; for as long as the alias itself is not known.
+    pub fn of_function(deployment: &FunctionDeployment) -> Self {
+        let shift = &deployment.shift;
+        let Some(percent) = deployment.target_percent else { return Self::Unknown };
+        let to = if percent >= 100.0 {
+            Alias { version: shift.target.clone(), additional: Vec::new() }
+        } else {
+            let additional = vec![(shift.target.clone(), percent)].into_iter().filter(|_| percent > 0.0).collect();
+            Alias { version: shift.current.clone(), additional }
+        };
+        Self::Alias { invoked: shift.invoked(), to }
+    }
+
     /// For the first line. Nothing moves back by itself when a hook says stop.
     pub fn words(&self, verdict: Verdict) -> String {
         let is = match verdict {
@@ -63,6 +83,10 @@ impl Traffic {
             Self::Split { blue, green, green_percent } => {
                 format!("traffic is {} % on blue ({blue}), {green_percent} % on green ({green})", 100 - green_percent)
             }
+            Self::Alias { invoked, to } => match to.additional.as_slice() {
+                [] => format!("traffic of {invoked} {is} on {to}"),
+                _ => format!("traffic of {invoked} is {to}"),
+            },
             Self::Unknown => "traffic is where it was (not known)".to_owned(),
         }
     }
@@ -76,7 +100,9 @@ fn share(percent: Option<f64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fakes::{BLUE_GROUP, GREEN_GROUP, PRODUCTION_LISTENER, deployment, forward, listener};
+    use crate::fakes::{
+        BLUE_GROUP, GREEN_GROUP, PRODUCTION_LISTENER, deployment, forward, function_deployment, listener,
+    };
 
     fn with_weights(groups: &[(&str, u32)]) -> Traffic {
         let production = listener(PRODUCTION_LISTENER, 80, vec![forward(groups)]);
@@ -94,5 +120,16 @@ mod tests {
     #[test]
     fn codedeploys_word_counts_where_the_listener_points_elsewhere() {
         assert_eq!(with_weights(&[("arn:other", 1)]), Traffic::Blue("orders:41".to_owned()));
+    }
+
+    #[test]
+    fn an_alias_is_told_with_its_shares() {
+        let at = |target_percent| {
+            Traffic::of_function(&FunctionDeployment { target_percent, ..function_deployment() }).words(Verdict::Stop)
+        };
+        assert_eq!(at(Some(0.0)), "traffic of orders:live stays on version 41");
+        assert_eq!(at(Some(10.0)), "traffic of orders:live is 90 % to version 41 and 10 % to version 42");
+        assert_eq!(at(Some(100.0)), "traffic of orders:live stays on version 42");
+        assert_eq!(at(None), "traffic is where it was (not known)");
     }
 }

@@ -20,6 +20,21 @@ pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Reply {
     Reply(status, "application/x-amz-json-1.1", body)
 }
 
+/// What Lambda answers about a function that failed.
+pub(crate) fn function_error(body: &str) -> Reply {
+    Reply(200, "application/json\r\nx-amz-function-error: Unhandled\r\nx-amz-executed-version: 42", body.to_owned())
+}
+
+/// An error of a service whose operations are paths.
+pub(crate) fn rest_error(status: u16, code: &'static str) -> Reply {
+    let headers = match code {
+        "TooManyRequestsException" => "application/json\r\nx-amzn-errortype: TooManyRequestsException",
+        "ResourceConflictException" => "application/json\r\nx-amzn-errortype: ResourceConflictException",
+        _ => "application/json\r\nx-amzn-errortype: AccessDeniedException",
+    };
+    Reply(status, headers, r#"{"Message": "said"}"#.to_owned())
+}
+
 pub(crate) fn xml(action: &str, result: &str) -> Reply {
     let body = format!(
         "<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
@@ -145,11 +160,12 @@ async fn request(connection: &mut TcpStream, received: &mut Vec<u8>) -> Option<(
     }
 }
 
-/// From the target header, the path of the CBOR protocol, or the form.
+/// From the target header, the path of the CBOR protocol or of Lambda's, or the form.
 fn action(head: &str, body: &str) -> String {
     let target = head.lines().find(|line| line.to_lowercase().starts_with("x-amz-target:"));
     let path = head.split(' ').nth(1).and_then(|path| path.split("/operation/").nth(1));
+    let lambda = head.split(' ').nth(1).filter(|path| path.starts_with("/2015-03-31/"));
     let form = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let named = target.and_then(|line| line.rsplit('.').next()).or(path).or(form);
+    let named = target.and_then(|line| line.rsplit('.').next()).or(path).or(lambda).or(form);
     named.unwrap_or("unknown").trim().to_owned()
 }

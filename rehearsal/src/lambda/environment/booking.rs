@@ -6,6 +6,7 @@ use super::Assignment;
 use crate::world::World;
 use crate::world::functions::{Function, Invocation, InvocationStatus};
 use crate::world::journal::Who;
+use crate::world::metrics::MetricId;
 
 /// Ends an invocation that no process can serve.
 pub(in crate::lambda) fn refuse(world: &World, invocation: &Invocation, reason: String) {
@@ -44,6 +45,11 @@ pub(super) fn book(
         invocation.ended_at = Some(now);
         invocation.took = Some(took);
         invocation.peak_memory = peak_memory;
+        if function.colour.is_some() {
+            // Users invoke it many times a second: what came of each stands in the ledger, and in CloudWatch.
+            measure(world, function, invocation, took);
+            return;
+        }
         let (text, log) = (in_words(function, invocation), invocation.log.join("\n"));
         state.journal.say(now, Who::Lambda, text);
         if !log.is_empty() {
@@ -52,9 +58,33 @@ pub(super) fn book(
     });
 }
 
+/// What CloudWatch counts of an invocation: for the function, for what it was invoked by, and behind an alias for each
+/// version too.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
+fn measure(world: &World, function: &Function, invocation: &Invocation, took: Duration) {
+    let now = world.now();
+    let by = format!("{}:{}", function.name, invocation.qualifier);
+    let of_function = [("FunctionName", function.name.as_str())];
+    let of_resource = [("FunctionName", function.name.as_str()), ("Resource", by.as_str())];
+    let of_version = [of_resource[0], of_resource[1], ("ExecutedVersion", function.version.as_str())];
+    let behind_alias = invocation.qualifier != function.version;
+    let error = if invocation.status.is_function_error() { 1.0 } else { 0.0 };
+    let samples = [("Invocations", 1.0), ("Errors", error), ("Duration", took.as_secs_f64() * 1000.0)];
+    for (name, value) in samples {
+        let record = |dimensions: &[(&str, &str)]| {
+            world.metrics.record(&MetricId::new("AWS/Lambda", name, dimensions), now, value);
+        };
+        record(&of_function);
+        record(&of_resource);
+        if behind_alias {
+            record(&of_version);
+        }
+    }
+}
+
 /// A process was lost outside an invocation.
 pub(super) fn say_lost(world: &World, function: &Function, how: &str) {
-    world.say(Who::Lambda, format!("{} {how}; its next invocation is a cold start", function.name));
+    world.say(Who::Lambda, format!("{} {how}; its next invocation is a cold start", function.label()));
 }
 
 fn in_words(function: &Function, invocation: &Invocation) -> String {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{OnlyToken, application_name, page};
 use crate::wire::context::{Context, Time, stable_uuid};
 use crate::wire::refusal::Refusal;
+use crate::world::deployments::{DeploymentGroup, Platform};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,15 +33,16 @@ pub(super) fn get(context: &Context<'_>, input: GetApplication) -> Result<GotApp
     context.world.read(|state| {
         let name = application_name(state, input.application_name)?;
         // An application is as old as the oldest service it deploys.
-        let groups = state.codedeploy.groups.iter().filter(|group| group.application == name);
-        let services = groups.filter_map(|group| state.service(&group.cluster, &group.service));
+        let groups = || state.codedeploy.groups.iter().filter(|group| group.application == name);
+        let targets = groups().filter_map(|group| group.service());
+        let services = targets.filter_map(|target| state.service(&target.cluster, &target.service));
         let create_time = services.map(|service| service.created_at).min().map(|time| context.time(time));
         let application = Application {
+            compute_platform: groups().next().map_or(Platform::Ecs, DeploymentGroup::platform).name(),
             application_id: stable_uuid(&format!("application {name}")),
             application_name: name,
             create_time,
             linked_to_git_hub: false,
-            compute_platform: "ECS",
         };
         Ok(GotApplication { application })
     })

@@ -8,7 +8,7 @@ use super::settings::existing_config;
 use super::{OnlyToken, page};
 use crate::wire::context::{Context, required, stable_uuid};
 use crate::wire::refusal::Refusal;
-use crate::world::deployments::{DeploymentConfig, Routing};
+use crate::world::deployments::{DeploymentConfig, Platform, Routing};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,7 +86,7 @@ pub(super) fn get(context: &Context<'_>, input: GetConfig) -> Result<GotConfig, 
             deployment_config_info: ConfigInfo {
                 deployment_config_id: id(&config.name),
                 deployment_config_name: config.name.clone(),
-                compute_platform: "ECS",
+                compute_platform: config.platform.name(),
                 traffic_routing_config: RoutingConfig::of(config.routing),
             },
         })
@@ -107,10 +107,11 @@ pub(super) fn create(context: &Context<'_>, input: CreateConfig) -> Result<Creat
             "A deployment configuration's name has at most 100 characters and does not begin with CodeDeployDefault",
         ));
     }
-    match input.compute_platform.as_deref() {
-        Some("ECS") => {}
-        None | Some("Server" | "Lambda") => {
-            return Err(Refusal::not_implemented("codedeploy:CreateDeploymentConfig for another platform than ECS"));
+    let platform = match input.compute_platform.as_deref() {
+        Some("ECS") => Platform::Ecs,
+        Some("Lambda") => Platform::Lambda,
+        None | Some("Server") => {
+            return Err(Refusal::not_implemented("codedeploy:CreateDeploymentConfig for servers"));
         }
         Some(other) => {
             return Err(Refusal::new(
@@ -118,7 +119,7 @@ pub(super) fn create(context: &Context<'_>, input: CreateConfig) -> Result<Creat
                 format!("{other} is not one of Server, Lambda, ECS"),
             ));
         }
-    }
+    };
     let routing = input.traffic_routing_config.as_ref().map_or(Ok(Routing::AllAtOnce), RoutingConfig::routing)?;
     context.world.update(|state| {
         if state.codedeploy.config(&name).is_some() {
@@ -127,7 +128,7 @@ pub(super) fn create(context: &Context<'_>, input: CreateConfig) -> Result<Creat
                 format!("Deployment Configuration already exists for name: {name}"),
             ));
         }
-        state.codedeploy.configs.push(DeploymentConfig { name: name.clone(), routing });
+        state.codedeploy.configs.push(DeploymentConfig { name: name.clone(), platform, routing });
         Ok(CreatedConfig { deployment_config_id: id(&name) })
     })
 }

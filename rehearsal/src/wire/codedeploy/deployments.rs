@@ -9,7 +9,7 @@ use crate::codedeploy::api::{self, NewDeployment};
 use crate::wire::context::{ClientTime, Context, Time};
 use crate::wire::refusal::Refusal;
 use crate::world::State;
-use crate::world::deployments::{Deployment, DeploymentStatus, RollbackEvent};
+use crate::world::deployments::{Deployment, DeploymentGroup, DeploymentStatus, Platform, RollbackEvent};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -273,6 +273,7 @@ fn rollback_setting(state: &State, deployment: &Deployment) -> Option<Vec<Rollba
 
 fn info(context: &Context<'_>, state: &State, deployment: &Deployment) -> DeploymentInfo {
     let group = state.codedeploy.group(&deployment.application, &deployment.group);
+    let service = group.and_then(DeploymentGroup::service);
     DeploymentInfo {
         application_name: deployment.application.clone(),
         deployment_group_name: deployment.group.clone(),
@@ -297,15 +298,15 @@ fn info(context: &Context<'_>, state: &State, deployment: &Deployment) -> Deploy
         rollback_info: rollback_info(deployment),
         deployment_style: STYLE,
         instance_termination_wait_time_started: deployment.termination_wait_started,
-        blue_green_deployment_configuration: group.map(BlueGreen::of),
-        load_balancer_info: group.map(LoadBalancerInfo::of),
+        blue_green_deployment_configuration: service.map(BlueGreen::of),
+        load_balancer_info: service.map(LoadBalancerInfo::of),
         file_exists_behavior: "DISALLOW",
         deployment_status_messages: Vec::new(),
-        compute_platform: "ECS",
+        compute_platform: group.map_or(Platform::Ecs, DeploymentGroup::platform).name(),
     }
 }
 
-/// An ECS deployment has one target: its service.
+/// A deployment has one target: its service or function.
 fn overview(status: DeploymentStatus) -> Overview {
     let none = Overview::default();
     match status {

@@ -9,7 +9,7 @@ use super::settings::{AlarmConfiguration, AutoRollback, BlueGreen, LoadBalancerI
 use super::{application_name, group, page};
 use crate::wire::context::{Context, Time, stable_uuid};
 use crate::wire::refusal::Refusal;
-use crate::world::deployments::{Deployment, DeploymentGroup, DeploymentStatus};
+use crate::world::deployments::{Deployment, DeploymentGroup, DeploymentStatus, GroupTarget};
 use crate::world::{ACCOUNT, State};
 
 #[derive(Deserialize)]
@@ -41,8 +41,10 @@ struct GroupInfo {
     auto_rollback_configuration: AutoRollback,
     deployment_style: Style,
     outdated_instances_strategy: &'static str,
-    blue_green_deployment_configuration: BlueGreen,
-    load_balancer_info: LoadBalancerInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blue_green_deployment_configuration: Option<BlueGreen>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load_balancer_info: Option<LoadBalancerInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_successful_deployment: Option<LastDeployment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,7 +213,15 @@ pub(super) fn update(context: &Context<'_>, input: UpdateGroup) -> Result<Update
             group.auto_rollback = rollback;
         }
         if let Some(wait) = termination_wait {
-            group.termination_wait = wait;
+            match &mut group.target {
+                GroupTarget::Service(service) => service.termination_wait = wait,
+                GroupTarget::Function => {
+                    return Err(Refusal::new(
+                        "InvalidBlueGreenDeploymentConfigurationException",
+                        "Functions have no blue instances to terminate",
+                    ));
+                }
+            }
         }
         Ok(Updated { hooks_not_cleaned_up: Vec::new() })
     })
@@ -251,6 +261,7 @@ fn info(context: &Context<'_>, state: &State, group: &DeploymentGroup) -> GroupI
         end_time: deployment.completed_at.map(|time| context.time(time)),
         create_time: context.time(deployment.created_at),
     };
+    let service = group.service();
     GroupInfo {
         application_name: group.application.clone(),
         deployment_group_id: stable_uuid(&format!("deployment group {}/{}", group.application, group.name)),
@@ -264,12 +275,15 @@ fn info(context: &Context<'_>, state: &State, group: &DeploymentGroup) -> GroupI
         auto_rollback_configuration: AutoRollback::of(group.auto_rollback.as_deref()),
         deployment_style: STYLE,
         outdated_instances_strategy: "UPDATE",
-        blue_green_deployment_configuration: BlueGreen::of(group),
-        load_balancer_info: LoadBalancerInfo::of(group),
+        blue_green_deployment_configuration: service.map(BlueGreen::of),
+        load_balancer_info: service.map(LoadBalancerInfo::of),
         last_successful_deployment: last_success.map(last),
         last_attempted_deployment: last_attempt.map(last),
-        compute_platform: "ECS",
-        ecs_services: vec![EcsService { service_name: group.service.clone(), cluster_name: group.cluster.clone() }],
+        compute_platform: group.platform().name(),
+        ecs_services: service
+            .map(|it| EcsService { service_name: it.service.clone(), cluster_name: it.cluster.clone() })
+            .into_iter()
+            .collect(),
         termination_hook_enabled: false,
     }
 }

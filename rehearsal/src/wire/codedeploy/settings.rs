@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::refusal::Refusal;
 use crate::world::State;
-use crate::world::deployments::{DeploymentGroup, RollbackEvent};
+use crate::world::deployments::{DeploymentGroup, RollbackEvent, ServiceTarget};
 
 /// `AutoRollbackConfiguration`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -85,7 +85,7 @@ impl AlarmConfiguration {
     }
 }
 
-/// `DeploymentStyle`: the only one of ECS.
+/// `DeploymentStyle`: the only one of ECS and Lambda.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Style {
@@ -119,7 +119,7 @@ struct ReadyOption {
 }
 
 impl BlueGreen {
-    pub(super) fn of(group: &DeploymentGroup) -> Self {
+    pub(super) fn of(group: &ServiceTarget) -> Self {
         Self {
             terminate_blue_instances_on_deployment_success: Termination {
                 action: "TERMINATE",
@@ -153,7 +153,7 @@ struct Route {
 }
 
 impl LoadBalancerInfo {
-    pub(super) fn of(group: &DeploymentGroup) -> Self {
+    pub(super) fn of(group: &ServiceTarget) -> Self {
         let route = |arn: &String| Route { listener_arns: vec![arn.clone()] };
         Self {
             target_group_pair_info_list: vec![Pair {

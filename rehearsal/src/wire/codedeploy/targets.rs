@@ -1,14 +1,17 @@
-//! The target of a deployment, which for ECS is the service, with its lifecycle events; and the hooks' answers.
+//! The target of a deployment, which is the service or the function, with its lifecycle events; and the hooks' answers.
 
 use std::collections::BTreeMap;
 
+use greenlight::appspec::{AnyAppSpec, FunctionAppSpec};
 use serde::{Deserialize, Serialize};
 
 use super::{deployment, deployment_id, page};
 use crate::codedeploy::api;
 use crate::wire::context::{Context, Time, required};
 use crate::wire::refusal::Refusal;
-use crate::world::deployments::{Deployment, DeploymentStatus, EventStatus, LifecycleEvent};
+use crate::world::deployments::{
+    Deployment, DeploymentGroup, DeploymentStatus, EventStatus, GroupTarget, LifecycleEvent,
+};
 use crate::world::services::{TaskSetStatus, TaskStatus};
 use crate::world::{ACCOUNT, REGION, State};
 
@@ -58,7 +61,10 @@ pub(super) struct GotTargets {
 #[serde(rename_all = "camelCase")]
 struct Target {
     deployment_target_type: &'static str,
-    ecs_target: EcsTarget,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecs_target: Option<EcsTarget>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lambda_target: Option<LambdaTarget>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +77,28 @@ struct EcsTarget {
     lifecycle_events: Vec<Event>,
     status: &'static str,
     task_sets_info: Vec<TaskSetInfo>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LambdaTarget {
+    deployment_id: String,
+    target_id: String,
+    target_arn: String,
+    status: &'static str,
+    last_updated_at: Time,
+    lifecycle_events: Vec<Event>,
+    lambda_function_info: FunctionInfo,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionInfo {
+    function_name: String,
+    function_alias: String,
+    current_version: String,
+    target_version: String,
+    target_version_weight: f64,
 }
 
 #[derive(Serialize)]
@@ -215,13 +243,36 @@ fn target(context: &Context<'_>, state: &State, deployment: &Deployment, wanted:
             format!("The deployment target {wanted} does not exist in the deployment {}", deployment.id),
         ));
     }
-    let group = state.codedeploy.group(&deployment.application, &deployment.group);
-    let service = group.and_then(|group| state.service(&group.cluster, &group.service));
     let stamps = deployment.events.iter().flat_map(|event| [event.started_at, event.ended_at]);
     let last_updated_at = stamps.flatten().chain(deployment.started_at).max().unwrap_or(deployment.created_at);
+    if let Some(spec) = function(state, deployment) {
+        return Ok(Target {
+            deployment_target_type: "LambdaTarget",
+            ecs_target: None,
+            lambda_target: Some(LambdaTarget {
+                deployment_id: deployment.id.clone(),
+                target_arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{target_id}"),
+                target_id,
+                status: target_status(deployment),
+                last_updated_at: context.time(last_updated_at),
+                lifecycle_events: deployment.events.iter().map(|event| told(context, event)).collect(),
+                lambda_function_info: FunctionInfo {
+                    function_name: spec.function,
+                    function_alias: spec.alias,
+                    current_version: spec.current_version,
+                    target_version: spec.target_version,
+                    target_version_weight: f64::from(deployment.green_percent),
+                },
+            }),
+        });
+    }
+    let group = state.codedeploy.group(&deployment.application, &deployment.group);
+    let target = group.and_then(DeploymentGroup::service);
+    let service = target.and_then(|target| state.service(&target.cluster, &target.service));
     Ok(Target {
         deployment_target_type: "ECSTarget",
-        ecs_target: EcsTarget {
+        lambda_target: None,
+        ecs_target: Some(EcsTarget {
             deployment_id: deployment.id.clone(),
             target_arn: service.map_or_else(
                 || format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}", target_id.replace(':', "/")),
@@ -232,8 +283,17 @@ fn target(context: &Context<'_>, state: &State, deployment: &Deployment, wanted:
             lifecycle_events: deployment.events.iter().map(|event| told(context, event)).collect(),
             status: target_status(deployment),
             task_sets_info: task_sets(state, deployment),
-        },
+        }),
     })
+}
+
+/// The AppSpec of a deployment of a function.
+fn function(state: &State, deployment: &Deployment) -> Option<FunctionAppSpec> {
+    let revision = state.codedeploy.revision(&deployment.application, &deployment.revision)?;
+    match api::app_spec(revision) {
+        AnyAppSpec::Function(spec) => Some(spec),
+        AnyAppSpec::Service(_) => None,
+    }
 }
 
 fn told(context: &Context<'_>, event: &LifecycleEvent) -> Event {
@@ -291,13 +351,16 @@ fn target_status(deployment: &Deployment) -> &'static str {
     }
 }
 
-/// `cluster:service`.
+/// `cluster:service`, or `function:alias`.
 fn target_id(state: &State, deployment: &Deployment) -> String {
-    state
-        .codedeploy
-        .group(&deployment.application, &deployment.group)
-        .map(|group| format!("{}:{}", group.cluster, group.service))
-        .unwrap_or_default()
+    let group = state.codedeploy.group(&deployment.application, &deployment.group);
+    match group.map(|group| &group.target) {
+        Some(GroupTarget::Service(target)) => format!("{}:{}", target.cluster, target.service),
+        Some(GroupTarget::Function) => {
+            function(state, deployment).map(|spec| format!("{}:{}", spec.function, spec.alias)).unwrap_or_default()
+        }
+        None => String::new(),
+    }
 }
 
 fn no_target() -> Refusal {
