@@ -225,7 +225,7 @@ struct Written {
     migrations: Option<Spanned<Migrations>>,
     /// What is asked once users are on green.
     production: Option<WrittenProduction>,
-    /// What is asked of a function's new version.
+    /// What is asked of a Lambda function's new version before users reach it.
     function: Option<function::WrittenFunction>,
     /// Checks that are to be `advisory` or `blocking` against their page.
     #[serde(default)]

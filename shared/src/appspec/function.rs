@@ -106,7 +106,7 @@ Hooks:
     #[test]
     fn an_event_of_another_platform_is_refused() {
         assert_snapshot!(refusal("BeforeAllowTraffic", "AfterInstall"), @"
-        appspec.yaml:11:5: unknown lifecycle event `AfterInstall`; expected one of `BeforeAllowTraffic`, `AfterAllowTraffic`
+        appspec.yaml:11:5: unknown lifecycle event `AfterInstall`; expected one of `BeforeAllowTraffic`, `AfterAllowTraffic`; did you mean `AfterAllowTraffic`?
           11 |   - AfterInstall: CodeDeployHook_greenlight-before-allow-traffic
              |     ^
         ");

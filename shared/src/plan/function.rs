@@ -48,7 +48,7 @@ pub struct Returned {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct WrittenFunction {
-    /// Events that the new version is invoked with, in order, before users reach it.
+    /// Events, in the order in which they are sent.
     invocations: Spanned<Vec<Spanned<WrittenInvocation>>>,
 }
 
@@ -58,9 +58,9 @@ pub(super) struct WrittenFunction {
 struct WrittenInvocation {
     /// What the report calls it.
     name: Option<Spanned<String>>,
-    /// The event, as the function gets it; `${…}` in its texts is replaced.
+    /// The event; variables in its texts are replaced.
     event: Spanned<serde_json::Value>,
-    /// What must come of it; without it anything, if it is no error.
+    /// What must come of it; anything but an error where nothing is said.
     expect: Option<WrittenReturned>,
 }
 
@@ -68,12 +68,12 @@ struct WrittenInvocation {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct WrittenReturned {
-    /// What the returned JSON must have: a place such as `$.status`, and the value there, or an assertion on it.
+    /// What the values of the returned JSON must be like.
     #[serde(default)]
     json: WrittenJsonExpectations,
     /// Longest time it may take.
     within: Option<Span>,
-    /// The type of the error that must come of it, such as `ValidationError`.
+    /// `none`, or the type of the error that must come of it.
     error: Option<Spanned<String>>,
 }
 
@@ -140,7 +140,7 @@ function:
         plan.yaml:4:27: nothing before this sets `${order}`; expected one of `function`, `alias`, `target_version`, `current_version`, `deployment_id`
            4 |     - { name: " ", event: { sku: "${order}" } }
              |                           ^
-        plan.yaml:5:16: `password` holds a secret in plain sight, and a plan is no place for one; capture it from an earlier request and write `${name}`
+        plan.yaml:5:16: `password` holds a secret in plain sight, and a plan is no place for one; name it under `secrets`, or capture it from an earlier request, and write `${name}`
            5 |     - { event: { password: …
              |                ^
         plan.yaml:5:57: `5` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`

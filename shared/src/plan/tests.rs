@@ -324,7 +324,7 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:12:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
       12 | production: { bake: 180 }
          |                     ^
-    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `images-exist`, `secrets-exist`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `health-check-is-sound`, `database-is-available`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-spans-zones`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`; did you mean `alarms-are-quiet`?
+    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `images-exist`, `secrets-exist`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `health-check-is-sound`, `database-is-available`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-spans-zones`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`, `version-answers`, `alias-serves-version`; did you mean `alarms-are-quiet`?
       13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
          |           ^
     plan.yaml:13:58: unknown word `no`; expected one of `blocking`, `advisory`
