@@ -2,6 +2,7 @@
 //! anybody with the permission to. What comes of it is the hooks' to find out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,7 +42,9 @@ pub async fn meddle(world: Arc<World>, what: Meddling) {
             world.update(take_test_listener)
         }
         Meddling::MistypesTheHealthCheck => {
-            world.until(|state| (state.phase == BEFORE).then_some(())).await;
+            // Users are on blue by then.
+            world.until(|state| is_steady(state, Colour::Blue).then_some(())).await;
+            world.clock.sleep(Duration::from_secs(15)).await;
             world.update(mistype_health_check)
         }
         Meddling::SwapsTheRevision => {
@@ -67,6 +70,30 @@ pub async fn leak_to_blue(world: Arc<World>, percent: u32) {
         forward(state, ListenerRole::Test, &[(blue, percent), (green, 100 - percent)])
     });
     world.say(Who::Rehearsal, format!("somebody else lets the test listener send {percent} % to blue"));
+    std::future::pending().await
+}
+
+/// Infrastructure code that manages a function's alias too, and puts it back on blue's version when the shift is over.
+/// Never ends.
+pub async fn put_alias_back(world: Arc<World>) {
+    let version = |state: &State, colour| {
+        let mut versions = state.functions.iter().filter(|function| function.colour == Some(colour));
+        versions.next().map(|function| function.version.clone())
+    };
+    let is_over = |state: &State| {
+        let alias = state.aliases.first()?;
+        (alias.additional.is_none() && Some(&alias.version) == version(state, Colour::Green).as_ref()).then_some(())
+    };
+    world.until(is_over).await;
+    let put_back = world.update(|state| {
+        let blue = version(state, Colour::Blue)?;
+        let alias = state.aliases.first_mut()?;
+        alias.version.clone_from(&blue);
+        Some(format!("somebody else puts {}:{} back on version {blue}", alias.function, alias.name))
+    });
+    if let Some(text) = put_back {
+        world.say(Who::Rehearsal, text);
+    }
     std::future::pending().await
 }
 
@@ -110,6 +137,10 @@ fn put_production_back(state: &mut State) -> Option<String> {
 fn of(state: &State, colour: Colour) -> Option<(String, String)> {
     let mut sets = state.services.iter().flat_map(|service| &service.task_sets);
     sets.find(|set| set.colour == colour).map(|set| (set.task_definition.clone(), set.target_group.clone()))
+}
+
+fn is_steady(state: &State, colour: Colour) -> bool {
+    state.services.iter().flat_map(|service| &service.task_sets).any(|set| set.colour == colour && set.steady)
 }
 
 fn leads_only_to(state: &State, role: ListenerRole, colour: Colour) -> bool {

@@ -26,9 +26,8 @@ use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{InvocationPlan, PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
-use crate::world::functions::Function;
 use crate::world::journal::Who;
-use crate::world::services::{Colour, Task};
+use crate::world::services::Task;
 use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda, meddling};
 
@@ -184,7 +183,7 @@ impl Rehearsal {
             });
         }
         if self.loaded.scenario.function.as_ref().is_some_and(|function| function.value.alias_is_put_back) {
-            self.actors.spawn(put_alias_back(Arc::clone(&self.world)));
+            self.actors.spawn(meddling::put_alias_back(Arc::clone(&self.world)));
         }
         self.settled().await?;
         if self.loaded.scenario.deployment.then_roll_back_by_hand {
@@ -402,25 +401,6 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
         actors.spawn(meddling::meddle(Arc::clone(world), *meddling));
     }
     actors
-}
-
-/// What infrastructure code does that manages the alias too.
-async fn put_alias_back(world: Arc<World>) {
-    world.until(|state| (state.phase == Stage::AfterAllowTraffic.event_name()).then_some(())).await;
-    // The hook is called first, in the transcript too; it looks for seconds.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let put_back = world.update(|state| {
-        let blue = |it: &&Function| it.colour == Some(Colour::Blue);
-        let version = state.functions.iter().find(blue).map(|function| function.version.clone());
-        let (alias, version) = state.aliases.first_mut().zip(version)?;
-        alias.version.clone_from(&version);
-        alias.additional = None;
-        Some(format!("infrastructure code puts {}:{} back on version {version}", alias.function, alias.name))
-    });
-    if let Some(text) = put_back {
-        world.say(Who::Rehearsal, text);
-    }
-    std::future::pending().await
 }
 
 /// Tells the ledger which part of the deployment requests fall into.
