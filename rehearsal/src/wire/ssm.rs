@@ -141,11 +141,10 @@ fn describe_parameters(context: &Context<'_>, input: DescribeParameters) -> Resu
             }
         }
     }
-    let found = context.world.read(|state| {
-        let is_wanted = |name: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
-        let names = state.stores.parameters.keys().filter(is_wanted);
-        names.filter_map(|name| find(context, name).ok()).collect::<Vec<_>>()
-    });
+    let is_wanted = |name: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+    let names: Vec<String> =
+        context.world.read(|state| state.stores.parameters.keys().filter(is_wanted).cloned().collect());
+    let found = names.iter().filter_map(|name| find(context, name).ok()).collect::<Vec<_>>();
     let (page, next_token) = context
         .page(found, input.next_token.as_deref(), input.max_results, 50)
         .ok_or_else(|| Refusal::new("InvalidNextToken", "The specified token is not valid."))?;
