@@ -31,7 +31,7 @@ fn first_lines(all: &[&str]) -> String {
 #[test]
 fn a_slip_of_the_finger_is_said_with_its_place_and_the_nearest_word() {
     assert_snapshot!(refusal("service:\n  desird_count: 2"), @r#"
-    mine.yaml:3:3: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `migrations`, `migrated_to`, `health_check`, `deregistration_delay`, `health_check_grace_period`; did you mean `desired_count`?
+    mine.yaml:3:3: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_status`, `database_certificate`, `migrations`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
        3 |   desird_count: 2
          |   ^
     "#);
@@ -60,7 +60,7 @@ plan: wrong-plan.yaml
     mine.yaml:1:18: `my service!` cannot name a service and its target groups; expected 1 to 30 letters, digits and hyphens, no hyphen at either end
        1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
          |                  ^
-    mine.yaml:1:33: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `migrations`, `migrated_to`, `health_check`, `deregistration_delay`, `health_check_grace_period`; did you mean `desired_count`?
+    mine.yaml:1:33: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_status`, `database_certificate`, `migrations`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
        1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
          |                                 ^
     mine.yaml:1:90: a health check's timeout must be shorter than its interval, 10s
@@ -105,7 +105,7 @@ fn every_file_is_checked() {
     rehearse: one.yaml:1:10: this version of greenlight reads plans of version 1
        1 | version: 2
          |          ^
-    rehearse: two.yaml:2:1: unknown key `wrong`; expected one of `version`, `database`, `test_traffic`, `migrations`, `production`, `checks`
+    rehearse: two.yaml:2:1: unknown key `wrong`; expected one of `version`, `database`, `before_install`, `secrets`, `test_traffic`, `migrations`, `production`, `function`, `checks`
        2 | wrong: 1
          | ^
     rehearse: three.yaml: there is no such file
@@ -232,7 +232,7 @@ fn files_that_a_scenario_needs_are_looked_at_before_anything_starts() {
     assert_snapshot!(refusals.join("\n"), @r#"
     mine.yaml:2:7: the plan plans/none.yaml cannot be read: there is no such file
     mine.yaml:2:7: the plan plans cannot be read: this is a folder; name a file in it
-    plans/wrong.yaml:2:15: unknown key `bak`; expected one of `bake`, `requests`; did you mean `bake`?
+    plans/wrong.yaml:2:15: unknown key `bak`; expected one of `bake`, `requests`, `errors`; did you mean `bake`?
     mine.yaml:2:24: the folder of migrations none cannot be read: No such file or directory (os error 2)
     mine.yaml:2:24: no migration is in empty; expected files such as `0001_orders.sql`
     mine.yaml:2:45: no migration of schema has version 7; expected one of 1
