@@ -11,12 +11,18 @@ use std::process::Command;
 #[path = "support/programs.rs"]
 mod programs;
 
-/// Plays one scenario and compares its spine with the committed transcript.
-fn play(name: &str) {
+/// Plays one scenario, which must go as it expects.
+fn played(name: &str) -> String {
     let output = Command::new(programs::rehearse()).args(["run", name]).output().unwrap();
     let transcript = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
+    transcript
+}
+
+/// Plays one scenario and compares its spine with the committed transcript.
+fn play(name: &str) {
+    let transcript = played(name);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../scenarios/transcripts");
     settings.set_prepend_module_to_snapshot(false);
@@ -45,6 +51,9 @@ const VARIES: &[(&str, &str)] = &[
     (r"\[\d+\.\d+ \([^)]*\)", "[…"),
     (r"\(request [0-9a-f-]{36}\)", "(request …)"),
     (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z", "…"),
+    // Where a long line is cut depends on the length of what stands before it. Its row below has it whole.
+    (r"(?m)((?:STOP|GO)  [^\n]*?: [a-z-]+: )[^\n]*…( \(and \d+ more\))?$", "$1…$2"),
+    (r"(?m)(\d+ requests passed on HTTPS? :…: )[^\n]{200,}…$", "$1…"),
 ];
 
 /// The entries of CodeDeploy, the alarms, Lambda, the hooks and the rehearsal, and the closing lines; not those of tasks
@@ -150,11 +159,16 @@ scenarios! {
     blue_that_is_ill_is_told_before_green_is_started = "blue-is-ill",
     green_of_another_revision_never_gets_users = "green-is-of-another-revision",
     a_listener_that_somebody_put_back_is_found_out = "production-is-put-back",
-    an_alarm_in_the_bake_takes_users_back = "alarm-in-the-bake",
     what_cannot_be_looked_up_is_never_taken_for_well = "nobody-may-look",
     a_silent_hook_costs_an_hour_of_nobodys_time = "silent-hook",
     a_test_listener_that_leads_to_blue_tests_nothing = "test-listener-leads-to-blue",
     https_listeners_are_asked_with_the_services_own_name = "https-listeners",
     a_person_stops_the_canary = "stop-by-hand",
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
+}
+
+/// Whether the comparison with blue ends before the alarm is seen is chance; the scenario itself says what must be.
+#[test]
+fn an_alarm_in_the_bake_takes_users_back() {
+    played("alarm-in-the-bake");
 }
