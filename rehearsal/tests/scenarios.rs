@@ -11,6 +11,9 @@ use std::process::Command;
 #[path = "support/programs.rs"]
 mod programs;
 
+/// The one scenario whose rows come in an order of chance.
+const WITHOUT_TRANSCRIPT: &str = "alarm-in-the-bake";
+
 /// Plays one scenario, which must go as it expects.
 fn played(name: &str) -> String {
     let output = Command::new(programs::rehearse()).args(["run", name]).output().unwrap();
@@ -111,7 +114,8 @@ macro_rules! scenarios {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|ending| ending == "yaml") {
                     let name = path.file_stem().unwrap().to_str().unwrap();
-                    assert!(played.contains(&name), "{name}.yaml is played by no test");
+                    let is_played = played.contains(&name) || name == WITHOUT_TRANSCRIPT;
+                    assert!(is_played, "{name}.yaml is played by no test");
                 }
             }
         }
@@ -170,5 +174,5 @@ scenarios! {
 /// Whether the comparison with blue ends before the alarm is seen is chance; the scenario itself says what must be.
 #[test]
 fn an_alarm_in_the_bake_takes_users_back() {
-    played("alarm-in-the-bake");
+    played(WITHOUT_TRANSCRIPT);
 }
