@@ -166,7 +166,7 @@ impl Hook {
             error!(deployment.id = %event.deployment, "this report came too late: the watchdog has answered in its place");
             return Ok(output);
         }
-        self.answer(&event, verdict, &deadline).await?;
+        give(self.outside.answers.as_ref(), &event, verdict, &self.region, &deadline).await?;
         Ok(output)
     }
 
@@ -179,16 +179,16 @@ impl Hook {
             error!(
                 deployment.id = %id,
                 status,
-                "STOP  {name}  {id}  the hook hangs: one of its checks does not give its thread back; the watchdog \
-                 answers {status}. Look at the last lines before this one, and report them.",
+                "HANGS  {name}  {id}  one of the checks does not give the hook's thread back; the watchdog answers \
+                 {status}. Look at the last lines before this one, and report them.",
             );
-            let delivered = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PlanError::from);
-            let delivered = delivered.and_then(|runtime| {
-                let answers = connect()?;
-                Ok(runtime.block_on(deliver(answers.as_ref(), &event, verdict, &region, &deadline))?)
-            });
-            match delivered {
-                Ok(_) => info!(deployment.id = %id, status, "CodeDeploy has taken the answer {status}"),
+            let given = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PlanError::from);
+            let given = given.and_then(|runtime| Ok((runtime, connect()?)));
+            match given {
+                // What becomes of the answer is logged.
+                Ok((runtime, answers)) => {
+                    let _ = runtime.block_on(give(answers.as_ref(), &event, verdict, &region, &deadline));
+                }
                 Err(error) => {
                     let command = answer::command(&event, verdict, &region);
                     error!(deployment.id = %id, status, "ANSWER NOT DELIVERED: {error}; deliver it by hand: {command}");
@@ -209,29 +209,6 @@ impl Hook {
             error!("STOP: the report could not be written: {text}");
             (Verdict::Stop, json!({"verdict": "stop", "reason": "the report could not be written"}))
         })
-    }
-
-    async fn answer(&self, event: &Event, verdict: Verdict, deadline: &Deadline) -> Result<(), HookError> {
-        let status = answer::status(verdict);
-        match deliver(self.outside.answers.as_ref(), event, verdict, &self.region, deadline).await {
-            Ok(Delivery::Delivered) => {
-                info!(deployment.id = %event.deployment, status, "CodeDeploy has taken the answer {status}");
-                Ok(())
-            }
-            Ok(Delivery::NotOurs) => {
-                warn!(
-                    deployment.id = %event.deployment,
-                    status,
-                    "CodeDeploy no longer waits for this answer ({status}): the event was answered before, timed out, or \
-                     the deployment was stopped; which answer counted is seen in the deployment",
-                );
-                Ok(())
-            }
-            Err(error) => {
-                error!(deployment.id = %event.deployment, status, "ANSWER NOT DELIVERED: {error}");
-                Err(error.into())
-            }
-        }
     }
 
     /// All questions, from what is deployed to the last check.
@@ -441,6 +418,36 @@ impl Hook {
         let alarms = context.deployment.alarms();
         if self.stage == Stage::AfterAllowTraffic && alarms.enabled && !alarms.names.is_empty() {
             let _ = AssertUnwindSafe(context.ports.alarms.states(&alarms.names)).catch_unwind().await;
+        }
+    }
+}
+
+/// Delivers the answer, and says what became of it.
+async fn give(
+    answers: &dyn Answers,
+    event: &Event,
+    verdict: Verdict,
+    region: &str,
+    deadline: &Deadline,
+) -> Result<(), DeliveryError> {
+    let status = answer::status(verdict);
+    match deliver(answers, event, verdict, region, deadline).await {
+        Ok(Delivery::Delivered) => {
+            info!(deployment.id = %event.deployment, status, "CodeDeploy has taken the answer {status}");
+            Ok(())
+        }
+        Ok(Delivery::NotOurs) => {
+            warn!(
+                deployment.id = %event.deployment,
+                status,
+                "CodeDeploy no longer waits for this answer ({status}): the event was answered before, timed out, or \
+                 the deployment was stopped; which answer counted is seen in the deployment",
+            );
+            Ok(())
+        }
+        Err(error) => {
+            error!(deployment.id = %event.deployment, status, "ANSWER NOT DELIVERED: {error}");
+            Err(error)
         }
     }
 }

@@ -1,9 +1,7 @@
 //! `migrations-apply` against a real PostgreSQL.
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::use_debug,
     clippy::disallowed_methods,
-    missing_docs,
     reason = "tests: they stop at what is wrong and show it, and look for the programs of PostgreSQL"
 )]
 
