@@ -34,7 +34,7 @@ pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens and why it is worth seeing: the first lines of the transcript.
@@ -197,7 +197,7 @@ impl RequestSpec {
 }
 
 /// A scenario, its plan, and where they came from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// The file's name without ending.
     pub name: String,

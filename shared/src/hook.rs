@@ -28,7 +28,7 @@ use crate::redaction::{Guarded, Redactions};
 use crate::report::traffic::Traffic;
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
-use crate::run::{ask_all, panic_text};
+use crate::run::{Stopped, ask_all, panic_text};
 use crate::stage::Stage;
 use crate::watchdog::Watchdog;
 
@@ -40,11 +40,23 @@ type Made<D> = Result<Vec<Box<dyn Check<D>>>, PlanError>;
 
 /// The checks of a hook about one kind of deployment, in the order in which they are reported.
 #[derive(Debug)]
-pub enum Checks<D: AnyDeployment = Deployment> {
+pub struct Checks<D: AnyDeployment = Deployment> {
     /// The same for every deployment: asked while the plan, which only says which of them advise, is looked up.
-    Fixed(fn() -> Vec<Box<dyn Check<D>>>),
+    pub fixed: fn() -> Vec<Box<dyn Check<D>>>,
     /// Made from the plan.
-    Planned(fn(&Plan) -> Made<D>),
+    pub planned: fn(&Plan) -> Made<D>,
+}
+
+impl<D: AnyDeployment> Checks<D> {
+    /// Those that no plan changes.
+    pub fn fixed(fixed: fn() -> Vec<Box<dyn Check<D>>>) -> Self {
+        Self { fixed, planned: |_| Ok(Vec::new()) }
+    }
+
+    /// Those that a plan shapes.
+    pub fn planned(planned: fn(&Plan) -> Made<D>) -> Self {
+        Self { fixed: Vec::new, planned }
+    }
 }
 
 impl<D: AnyDeployment> Clone for Checks<D> {
@@ -392,23 +404,23 @@ impl Hook {
             known.set(plan).expect("the plan is looked up once");
             Ok(source)
         };
-        match checks {
-            Checks::Fixed(make) => {
-                let checks = made("the checks", || Ok(make()))?;
-                tokio::try_join!(plan, async { Ok(ask_all(&checks, context, &known).await) })
-            }
-            Checks::Planned(make) => {
-                let asked = async {
-                    let source = plan.await?;
-                    let checks = made(&source, || make(known.get().expect("it was looked up")))?;
-                    Ok((source, ask_all(&checks, context, &known).await))
-                };
-                let mut asked = pin!(asked);
-                tokio::select! {
-                    asked = &mut asked => asked,
-                    () = self.look_ahead(context) => asked.await,
-                }
-            }
+        let stopped = Stopped::default();
+        let fixed = made("the checks", || Ok((checks.fixed)()))?;
+        let asked = async {
+            let planned = async {
+                let source = plan.await?;
+                let planned = made(&source, || (checks.planned)(known.get().expect("it was looked up")))?;
+                Ok((source, ask_all(&planned, context, &known, &stopped).await))
+            };
+            let fixed = async { Ok(ask_all(&fixed, context, &known, &stopped).await) };
+            let (mut rows, (source, more)) = tokio::try_join!(fixed, planned)?;
+            rows.extend(more);
+            Ok((source, rows))
+        };
+        let mut asked = pin!(asked);
+        tokio::select! {
+            asked = &mut asked => asked,
+            () = self.look_ahead(context) => asked.await,
         }
     }
 

@@ -26,14 +26,19 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Kept for one last look when the next would be too late.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// One row for every check, in their order. The plan says which of them only advise; it may become known meanwhile.
+/// Whether a check has stopped the deployment already, so that the others need not be waited for.
+#[derive(Default)]
+pub struct Stopped(watch::Sender<bool>);
+
+/// One row for every check, in their order. The plan says which of them only advise; it may become known meanwhile. The
+/// checks that are asked beside these share `stopped`.
 pub async fn ask_all<D: AnyDeployment>(
     checks: &[Box<dyn Check<D>>],
     context: &CheckContext<D>,
     plan: &SetOnce<Plan>,
+    stopped: &Stopped,
 ) -> Vec<Row> {
-    let (stopped, _) = watch::channel(false);
-    join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped))).await
+    join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped.0))).await
 }
 
 /// Asks one check, and tells the others when it has stopped the deployment.

@@ -14,7 +14,7 @@ use greenlight::fakes::{Fakes, GREEN_GROUP, TEST_LISTENER, deployment, forward, 
 use greenlight::http::Http;
 use greenlight::plan::Plan;
 use greenlight::ports::Caller;
-use greenlight::run::ask_all;
+use greenlight::run::{Stopped, ask_all};
 use greenlight::stage::Stage;
 use tokio::sync::SetOnce;
 
@@ -48,7 +48,7 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     };
     let known = SetOnce::new_with(Some(plan.clone()));
     let started = Instant::now();
-    let rows = ask_all(&[make(&plan)], &context, &known).await;
+    let rows = ask_all(&[make(&plan)], &context, &known, &Stopped::default()).await;
     let took = started.elapsed();
     assert!(took < questions + Duration::from_secs(1), "it took {took:?}");
     rows.iter().map(|row| format!("{}: {}", row.outcome.label(), row.evidence)).collect::<Vec<_>>().join("\n")
@@ -123,7 +123,7 @@ async fn a_listener_that_was_deleted_meanwhile() {
     fakes.state().listeners.clear();
     let plan = SetOnce::new_with(Some(Plan::defaults()));
     let checks: Vec<Box<dyn Check>> = vec![Box::new(GreenAnswers::from_plan(&Plan::defaults()))];
-    let rows = ask_all(&checks, &fakes.context(Stage::AfterAllowTestTraffic), &plan).await;
+    let rows = ask_all(&checks, &fakes.context(Stage::AfterAllowTestTraffic), &plan, &Stopped::default()).await;
     assert!(rows[0].evidence.ends_with(": there is no such listener"), "{}", rows[0].evidence);
     assert!(rows[0].evidence.starts_with("listener arn:"), "{}", rows[0].evidence);
 }

@@ -127,7 +127,7 @@ async fn invoke(checks: Make, engine: &FakeEngine) -> Outcome {
 }
 
 async fn invoke_with(checks: Make, engine: &FakeEngine, world: &Fakes, event: Value) -> Outcome {
-    call(Checks::Planned(checks), engine, engine.outside(world), event).await
+    call(Checks::planned(checks), engine, engine.outside(world), event).await
 }
 
 async fn call(checks: Checks, engine: &FakeEngine, outside: Outside, event: Value) -> Outcome {
@@ -336,7 +336,7 @@ impl Check for Tells {
 
 #[tokio::test(start_paused = true)]
 async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds_it() {
-    let checks = Checks::Fixed(|| vec![Box::new(Tells), Box::new(Does("pass"))]);
+    let checks = Checks::fixed(|| vec![Box::new(Tells), Box::new(Does("pass"))]);
     let advisory = "version: 1\nchecks: { green-answers: advisory }\n";
     let plans = [
         ("version: 1\n", Verdict::Stop, vec!["green-answers failed: 503", "pass passed: 2 of 2"]),
@@ -354,6 +354,28 @@ async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds
     let outcome = call(checks, &engine, outside, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert!(outcome.rows()[0].starts_with("plan-is-readable failed"), "{:?}", outcome.rows());
+}
+
+/// The question that needs no plan is what lets the plan be found: were it to wait, nothing would ever be answered.
+#[tokio::test(start_paused = true)]
+async fn of_mixed_questions_those_that_need_no_plan_do_not_wait_for_it() {
+    let checks = Checks { fixed: || vec![Box::new(Tells)], planned: pass };
+    let engine = engine();
+    let advisory = AfterTheCheck("version: 1\nchecks: { green-answers: advisory }\n");
+    let outside = Outside { parameters: Arc::new(advisory), ..engine.outside(&Fakes::well()) };
+    let outcome = call(checks, &engine, outside, event()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Proceed]);
+    assert_eq!(outcome.rows(), ["green-answers failed: 503", "pass passed: 2 of 2"]);
+}
+
+/// One that waits for what may never come, and one beside it that has stopped the deployment.
+#[tokio::test(start_paused = true)]
+async fn a_no_that_needs_no_plan_ends_the_waiting_of_one_that_does() {
+    let checks = Checks { fixed: || vec![Box::new(Does("fail"))], planned: wait };
+    let engine = engine();
+    let outcome = call(checks, &engine, engine.outside(&Fakes::well()), event()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Stop]);
+    assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
 }
 
 /// Holds the hook's only thread until CodeDeploy has its answer, and then says yes.
@@ -380,7 +402,7 @@ impl Check for HoldsTheThread {
 #[tokio::test]
 async fn a_check_that_never_gives_its_thread_back_is_answered_for_once_and_with_no() {
     let engine = HELD.get_or_init(engine);
-    let checks = Checks::Fixed(|| vec![Box::new(HoldsTheThread(HELD.get().expect("it is set").clone()))]);
+    let checks = Checks::fixed(|| vec![Box::new(HoldsTheThread(HELD.get().expect("it is set").clone()))]);
     let hook = hook(Stage::AfterInstall, checks, engine.outside(&Fakes::well()));
     let output = hook.handle(&event(), Duration::from_millis(400)).await.expect("a report");
     assert_eq!(engine.state().answers.iter().map(|(_, verdict)| *verdict).collect::<Vec<_>>(), [Verdict::Stop]);
@@ -426,7 +448,7 @@ async fn alarms_that_will_be_watched_are_read_beside_the_plan() {
     };
     engine.state().deployment.alarms =
         AlarmConfiguration { enabled: true, ignore_poll_failure: false, names: vec!["orders-5xx".to_owned()] };
-    let outcome = call_at(Stage::AfterAllowTraffic, Checks::Planned(pass), &engine, outside, event()).await;
+    let outcome = call_at(Stage::AfterAllowTraffic, Checks::planned(pass), &engine, outside, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Proceed]);
 }
 
@@ -532,7 +554,7 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
     outside.deployments = std::sync::Arc::new(OnlyTheRecord(engine.clone()));
     let hook = Hook {
         stage: Stage::BeforeAllowTraffic,
-        checks: Checks::Planned(fail).into(),
+        checks: Checks::planned(fail).into(),
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),

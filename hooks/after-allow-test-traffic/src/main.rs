@@ -5,7 +5,7 @@ use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::AfterAllowTestTraffic, Checks::Planned(checks)).await
+    greenlight::serve(Stage::AfterAllowTestTraffic, Checks::planned(checks)).await
 }
 
 /// In the order in which they are reported.

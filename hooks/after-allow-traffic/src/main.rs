@@ -8,7 +8,7 @@ use greenlight::{Check, Checks, Plan, PlanError, Questions, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    let questions = Questions { service: Checks::Planned(of_service), function: Some(Checks::Planned(of_function)) };
+    let questions = Questions { service: Checks::planned(of_service), function: Some(Checks::planned(of_function)) };
     greenlight::serve(Stage::AfterAllowTraffic, questions).await
 }
 

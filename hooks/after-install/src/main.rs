@@ -5,7 +5,7 @@ use greenlight::{Check, Checks, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::AfterInstall, Checks::Fixed(checks)).await
+    greenlight::serve(Stage::AfterInstall, Checks::fixed(checks)).await
 }
 
 /// In the order in which they are reported.

@@ -5,25 +5,26 @@ use greenlight::checks::{
     AlarmsAreQuiet, BlueIsHealthy, ContainerMatchesLoadBalancer, HealthCheckIsSound, ImagesExist, ListenersAreWired,
     RollbackIsArmed, SecretsExist, TaskDefinitionIsActive,
 };
-use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};
+use greenlight::{Checks, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    greenlight::serve(Stage::BeforeInstall, Checks::Planned(checks)).await
-}
-
-/// In the order in which they are reported.
-fn checks(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(vec![
-        Box::new(TaskDefinitionIsActive),
-        Box::new(ContainerMatchesLoadBalancer),
-        Box::new(ImagesExist::from_plan(plan)),
-        Box::new(SecretsExist),
-        Box::new(ListenersAreWired),
-        Box::new(BlueIsHealthy),
-        Box::new(AlarmsAreQuiet),
-        Box::new(RollbackIsArmed),
-        Box::new(HealthCheckIsSound),
-        Box::new(DatabaseIsAvailable::from_plan(plan)),
-    ])
+    let checks = Checks {
+        fixed: || {
+            vec![
+                Box::new(TaskDefinitionIsActive),
+                Box::new(ContainerMatchesLoadBalancer),
+                Box::new(SecretsExist),
+                Box::new(ListenersAreWired),
+                Box::new(BlueIsHealthy),
+                Box::new(AlarmsAreQuiet),
+                Box::new(RollbackIsArmed),
+                Box::new(HealthCheckIsSound),
+            ]
+        },
+        planned: |plan| {
+            Ok(vec![Box::new(ImagesExist::from_plan(plan)), Box::new(DatabaseIsAvailable::from_plan(plan))])
+        },
+    };
+    greenlight::serve(Stage::BeforeInstall, checks).await
 }

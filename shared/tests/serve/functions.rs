@@ -41,7 +41,7 @@ async fn asked(
     world: &Fakes,
 ) -> Outcome {
     let engine = FakeEngine::of_function(deployment);
-    let questions = Questions { service: Checks::Planned(none), function: function.map(Checks::Planned) };
+    let questions = Questions { service: Checks::planned(none), function: function.map(Checks::planned) };
     call_at(stage, questions, &engine, engine.outside(world), event()).await
 }
 
