@@ -2,8 +2,9 @@
 //! can be made to wait for.
 //!
 //! What a call needs is read off the wire: a word of its request that the event did not have and an earlier answer did.
-//! Three things the wire does not show are written down here: a poll comes after the one before it, the plan is known
-//! only when both places where it may be have answered, and the hook's own answer comes after everything.
+//! Four things the wire does not show are written down here: a poll comes after the one before it, the plan is known
+//! only when both places where it may be have answered, an image is named by the task definition, and the hook's own answer
+//! comes after everything.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -21,9 +22,12 @@ const POLL: Duration = Duration::from_millis(500);
 /// After this long a hook looks once more where the traffic is, for its report.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// What only a plan asks for, and where a plan may be: the label counts before the parameter.
-const ASKED_BY_THE_PLAN: [&str; 1] = ["GetSecretValue"];
-const PLACES_OF_THE_PLAN: [&str; 2] = ["DescribeTaskDefinition", "GetParameter"];
+/// What a plan may be found by: the label counts before the parameter.
+const PLACES_OF_THE_PLAN: &[&str] = &["DescribeTaskDefinition", "GetParameter"];
+
+/// Calls, and those after which they are known to be needed: a repository's name is often the service's, and a tag short.
+const NEEDED_AFTER: [(&str, &[&str]); 2] =
+    [("GetSecretValue", PLACES_OF_THE_PLAN), ("DescribeImages", &["DescribeTaskDefinition"])];
 
 /// How long the hook waited on purpose: the time before a poll in which no call was open. Time without a call in which
 /// the hook does something else, as migrating a database, ends with another call, and is the hook's own.
@@ -59,14 +63,14 @@ pub(crate) fn longest(event: &Value, calls: &[Call]) -> Vec<String> {
             before().max_by_key(length)
         } else {
             let poll = before().filter(|&j| is_poll && is_same(calls[j], call)).max_by_key(length);
-            let planned = PLACES_OF_THE_PLAN.iter().filter_map(|place| last(place));
-            let planned = planned.filter(|_| ASKED_BY_THE_PLAN.contains(&call.operation.as_str()));
+            let hidden = NEEDED_AFTER.iter().filter(|(operation, _)| *operation == call.operation);
+            let hidden = hidden.flat_map(|(_, after)| after.iter()).filter_map(|operation| last(operation));
             values(call)
                 .iter()
                 .filter(|word| !known.contains(*word))
                 .filter_map(|word| before().filter(|&j| answers[j].contains(word)).min_by_key(length))
                 .chain(poll)
-                .chain(planned)
+                .chain(hidden)
                 .max_by_key(length)
         };
         let is_between = is_poll && (i + 1..calls.len()).any(|j| is_same(calls[j], call));

@@ -82,7 +82,7 @@ pub async fn locate(ports: &Ports, secret: &str, overrides: &Overrides, roots: &
             None => Ok(None),
         }
     };
-    let value = async { Ok(ports.secrets.value(secret).await?) };
+    let value = async { Ok(ports.secrets().value(secret).await?) };
     let (rds, value) = match tokio::join!(rds, value) {
         // What RDS says is the better reason.
         (Err(halt), _) | (_, Err(halt)) => return Err(halt),
@@ -104,7 +104,7 @@ pub async fn locate(ports: &Ports, secret: &str, overrides: &Overrides, roots: &
 
 /// What RDS says, if its state lets anybody in. A state that nobody knows here is left to the connection to judge.
 async fn writer(ports: &Ports, identifier: &str) -> Result<Database, Halt> {
-    let Some(database) = ports.databases.database(identifier).await? else {
+    let Some(database) = ports.databases().database(identifier).await? else {
         return Err(Halt::no(
             format!("RDS has neither a cluster nor an instance {identifier}"),
             "Correct database.cluster in the plan: the identifier in this account and Region; then redeploy.",

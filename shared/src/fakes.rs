@@ -16,7 +16,7 @@ use crate::deployment::{Alias, Listener, TaskSet};
 use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
     AlarmState, Alarms, Counts, Database, FunctionCall, Invoked, Metrics, Ports, Probe, ProbeError, ProbeRequest,
-    ProbeResponse, Scan, SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks,
+    ProbeResponse, Scan, SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks, World,
 };
 use crate::stage::Stage;
 
@@ -121,8 +121,13 @@ impl Fakes {
 
     /// Ports that ask this world.
     pub fn ports(&self) -> Ports {
+        self.world().into()
+    }
+
+    /// This world at every port, for a test that puts something else at one of them.
+    pub fn world(&self) -> World {
         let world = Arc::new(self.clone());
-        Ports {
+        World {
             tasks: world.clone(),
             targets: world.clone(),
             alarms: world.clone(),

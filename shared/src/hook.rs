@@ -1,7 +1,6 @@
 //! One invocation, from the event to exactly one answer, whatever happens in between: what errs, hangs or panics becomes
 //! a row, and a row that did not pass becomes `Failed`.
 
-use std::error::Error;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -21,67 +20,15 @@ use crate::deployment::{AnyDeployment, Deployed, Deployment, DeploymentId, Funct
 use crate::discovery::{Deployments, DiscoveryError, Platform, Record};
 use crate::event::{Event, EventError};
 use crate::log;
-use crate::plan::Plan;
 use crate::plan_source::{Found, PlanLookupError, look_up, look_up_of_function};
 use crate::ports::{Caller, Parameters, Ports};
-use crate::redaction::{Guarded, Redactions};
-use crate::report::traffic::Traffic;
+use crate::questions::{Checks, Made, OfFunctions, PlanError, Questions};
+use crate::redaction::Redactions;
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
 use crate::run::{Stopped, ask_all, panic_text};
 use crate::stage::Stage;
 use crate::watchdog::Watchdog;
-
-/// Why the plan asks for what cannot be.
-pub type PlanError = Box<dyn Error + Send + Sync>;
-
-/// Checks, or what is wrong with the plan they are made from.
-type Made<D> = Result<Vec<Box<dyn Check<D>>>, PlanError>;
-
-/// The checks of a hook about one kind of deployment, in the order in which they are reported.
-#[derive(Debug)]
-pub struct Checks<D: AnyDeployment = Deployment> {
-    /// The same for every deployment: asked while the plan, which only says which of them advise, is looked up.
-    pub fixed: fn() -> Vec<Box<dyn Check<D>>>,
-    /// Made from the plan.
-    pub planned: fn(&Plan) -> Made<D>,
-}
-
-impl<D: AnyDeployment> Checks<D> {
-    /// Those that no plan changes.
-    pub fn fixed(fixed: fn() -> Vec<Box<dyn Check<D>>>) -> Self {
-        Self { fixed, planned: |_| Ok(Vec::new()) }
-    }
-
-    /// Those that a plan shapes.
-    pub fn planned(planned: fn(&Plan) -> Made<D>) -> Self {
-        Self { fixed: Vec::new, planned }
-    }
-}
-
-impl<D: AnyDeployment> Clone for Checks<D> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<D: AnyDeployment> Copy for Checks<D> {}
-
-/// The checks of a hook on each of CodeDeploy's platforms.
-#[derive(Debug)]
-pub struct Questions {
-    /// About a deployment of an ECS service.
-    pub service: Checks,
-    /// About a deployment of a Lambda function; `None` at a stage that such a deployment does not have.
-    pub function: Option<Checks<FunctionDeployment>>,
-}
-
-/// At a stage that only services have.
-impl From<Checks> for Questions {
-    fn from(service: Checks) -> Self {
-        Self { service, function: None }
-    }
-}
 
 /// Makes a way to answer that shares nothing with any other.
 pub type LastResort = Arc<dyn Fn() -> Result<Arc<dyn Answers>, PlanError> + Send + Sync>;
@@ -139,7 +86,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const STILL_TRUE: Duration = Duration::from_secs(5);
 
 /// Taken from the reserve: the answer matters more than where the traffic is.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A rollback is answered with what is known after this long: only its report would be better for more.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(4);
@@ -243,7 +190,7 @@ impl Hook {
     async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline) -> Judged {
         let started = Instant::now();
         let context = self.context(deployment, deadline);
-        let (tasks, parameters) = (context.ports.tasks.as_ref(), self.outside.parameters.as_ref());
+        let (tasks, parameters) = (context.ports.tasks(), self.outside.parameters.as_ref());
         let plan = || look_up(&context.deployment, tasks, parameters, self.plan.as_deref());
         let mut judged = self.ask_about(judged, &context, &self.checks.service, plan).await;
         if started.elapsed() > STILL_TRUE {
@@ -254,7 +201,7 @@ impl Hook {
 
     /// Where the alias leads is asked beside everything else: it is only told. Until it is known CodeDeploy's word counts.
     async fn judge_function(&self, judged: Judged, deployment: FunctionDeployment, deadline: Deadline) -> Judged {
-        let Some(checks) = &self.checks.function else {
+        let Some(OfFunctions { checks, traffic: look }) = &self.checks.function else {
             return judged.with(not_of_functions(self.stage, &deployment));
         };
         let started = Instant::now();
@@ -262,9 +209,9 @@ impl Hook {
         let parameters = self.outside.parameters.as_ref();
         let plan = || look_up_of_function(&context.deployment, parameters, self.plan.as_deref());
         let asked = self.ask_about(judged, &context, checks, plan);
-        let (mut judged, mut traffic) = tokio::join!(asked, traffic_of(&context));
+        let (mut judged, mut traffic) = tokio::join!(asked, look(&context));
         if started.elapsed() > STILL_TRUE {
-            traffic = traffic_of(&context).await.or(traffic);
+            traffic = look(&context).await.or(traffic);
         }
         if let Some(traffic) = traffic {
             judged.subject.traffic = traffic;
@@ -274,8 +221,7 @@ impl Hook {
 
     fn context<D: AnyDeployment>(&self, deployment: D, deadline: Deadline) -> CheckContext<D> {
         let caller = Caller { hook: self.stage.hook_name(), deployment: deployment.id().clone() };
-        let mut ports = (self.outside.ports)(caller);
-        ports.secrets = Arc::new(Guarded::new(ports.secrets, self.redactions.clone()));
+        let ports = (self.outside.ports)(caller).guarded_by(self.redactions.clone());
         CheckContext {
             stage: self.stage,
             deployment: Arc::new(deployment),
@@ -417,19 +363,12 @@ impl Hook {
             rows.extend(more);
             Ok((source, rows))
         };
+        let ahead = AssertUnwindSafe((checks.ahead)(context)).catch_unwind();
         let mut asked = pin!(asked);
         tokio::select! {
             asked = &mut asked => asked,
-            () = self.look_ahead(context) => asked.await,
-        }
-    }
-
-    /// Alarms are read beside the plan that says how long they are watched: the watch begins with an answer that is
-    /// still fresh. A refusal is the check's to tell.
-    async fn look_ahead<D: AnyDeployment>(&self, context: &CheckContext<D>) {
-        let alarms = context.deployment.alarms();
-        if self.stage == Stage::AfterAllowTraffic && alarms.enabled && !alarms.names.is_empty() {
-            let _ = AssertUnwindSafe(context.ports.alarms.states(&alarms.names)).catch_unwind().await;
+            // A refusal is for the check to tell.
+            _ = ahead => asked.await,
         }
     }
 }
@@ -510,17 +449,9 @@ const CORRECT: &str = "Correct the plan at the place that is named, then redeplo
 /// Where the traffic is now, for a report that is written long after the deployment was looked up.
 async fn look_again(context: &CheckContext) -> Option<Subject> {
     let mut deployment = Deployment::clone(&context.deployment);
-    let asked = AssertUnwindSafe(context.ports.targets.listener(&deployment.production.arn)).catch_unwind();
+    let asked = AssertUnwindSafe(context.ports.targets().listener(&deployment.production.arn)).catch_unwind();
     deployment.production = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
     Some(Subject::described(&deployment))
-}
-
-/// Where the alias leads now; `None` when nobody says so in time.
-async fn traffic_of(context: &CheckContext<FunctionDeployment>) -> Option<Traffic> {
-    let shift = &context.deployment.shift;
-    let asked = AssertUnwindSafe(context.ports.functions.alias(&shift.function, &shift.alias)).catch_unwind();
-    let to = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
-    Some(Traffic::Alias { invoked: shift.invoked(), to })
 }
 
 /// What is known when the questions are over.

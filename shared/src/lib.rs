@@ -20,6 +20,7 @@ pub mod deadline;
 pub mod load;
 pub mod plan;
 pub mod ports;
+pub mod questions;
 
 pub mod redaction;
 pub mod report;
@@ -43,8 +44,8 @@ pub mod serve;
 pub mod fakes;
 
 pub use self::check::Check;
-pub use self::hook::{Checks, PlanError, Questions};
 pub use self::plan::Plan;
+pub use self::questions::{Checks, PlanError, Questions};
 #[cfg(feature = "lambda")]
 pub use self::serve::{ServeError, serve};
 pub use self::stage::Stage;

@@ -3,55 +3,26 @@
 //! Each has two implementations: `aws` (or `http`) for real, `fakes` in tests.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::check::CannotTell;
 use crate::deployment::{DeploymentId, TaskSet};
-use crate::load::Load;
 
 mod databases;
 mod functions;
 mod images;
 mod logs;
 mod stores;
+mod world;
 
 pub use self::databases::{Database, Databases};
 pub use self::functions::{FunctionCall, Functions, Invoked};
 pub use self::images::{EcrImage, ImageReference, Images, Presence, Scan};
 pub use self::logs::{ContainerLog, LogStream, Logs};
 pub use self::stores::{Parameters, Secret, SecretDescription, Secrets};
-
-/// Every port, cheap to clone.
-#[derive(Clone)]
-pub struct Ports {
-    /// Task definitions and tasks.
-    pub tasks: Arc<dyn Tasks>,
-    /// Target health.
-    pub targets: Arc<dyn Targets>,
-    /// CloudWatch alarms.
-    pub alarms: Arc<dyn Alarms>,
-    /// CloudWatch's counts of requests.
-    pub metrics: Arc<dyn Metrics>,
-    /// HTTP requests to the load balancer.
-    pub probe: Arc<dyn Probe>,
-    /// Many HTTP requests to the load balancer.
-    pub load: Arc<dyn Load>,
-    /// Lambda functions and their aliases.
-    pub functions: Arc<dyn Functions>,
-    /// Secrets Manager.
-    pub secrets: Arc<dyn Secrets>,
-    /// Systems Manager parameters.
-    pub parameters: Arc<dyn Parameters>,
-    /// What containers wrote.
-    pub logs: Arc<dyn Logs>,
-    /// ECR.
-    pub images: Arc<dyn Images>,
-    /// RDS.
-    pub databases: Arc<dyn Databases>,
-}
+pub use self::world::{Ports, World};
 
 /// What ECS knows of task definitions and tasks.
 #[async_trait]

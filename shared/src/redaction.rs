@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::check::CannotTell;
@@ -86,27 +85,26 @@ fn forms(text: &str) -> Vec<String> {
 }
 
 /// Secrets that are remembered when they are read.
-pub struct Guarded {
-    inner: Arc<dyn Secrets>,
-    redactions: Redactions,
+pub struct Guarded<'a> {
+    inner: &'a dyn Secrets,
+    redactions: &'a Redactions,
 }
 
-impl Guarded {
+impl<'a> Guarded<'a> {
     /// Reads from `inner`, and tells `redactions`.
-    pub fn new(inner: Arc<dyn Secrets>, redactions: Redactions) -> Self {
+    pub fn new(inner: &'a dyn Secrets, redactions: &'a Redactions) -> Self {
         Self { inner, redactions }
     }
-}
 
-#[async_trait]
-impl Secrets for Guarded {
-    async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
+    /// As [`Secrets::value`].
+    pub async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
         let value = self.inner.value(secret).await?;
         self.redactions.learn(&value);
         Ok(value)
     }
 
-    async fn description(&self, secret: &str) -> Result<Option<SecretDescription>, CannotTell> {
+    /// As [`Secrets::description`].
+    pub async fn description(&self, secret: &str) -> Result<Option<SecretDescription>, CannotTell> {
         self.inner.description(secret).await
     }
 }

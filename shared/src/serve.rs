@@ -9,10 +9,11 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::aws::{Aws, ConnectionError};
-use crate::hook::{Hook, Outside, Questions};
+use crate::hook::{Hook, Outside};
 use crate::http::Http;
 use crate::log;
 use crate::ports::{Caller, Ports};
+use crate::questions::Questions;
 use crate::redaction::Redactions;
 use crate::report::words::chain;
 use crate::settings::Settings;
@@ -58,23 +59,7 @@ fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redact
         parameters: aws.clone(),
         answers: aws.clone(),
         last_resort: Arc::new(move || Ok(Arc::new(Aws::new(&again)?))),
-        ports: Arc::new(move |caller: Caller| {
-            let probe = Arc::new(http.probe(&caller));
-            Ports {
-                tasks: aws.clone(),
-                targets: aws.clone(),
-                alarms: aws.clone(),
-                functions: aws.clone(),
-                metrics: aws.clone(),
-                secrets: aws.clone(),
-                parameters: aws.clone(),
-                logs: aws.clone(),
-                images: aws.clone(),
-                databases: aws.clone(),
-                load: probe.clone(),
-                probe,
-            }
-        }),
+        ports: Arc::new(move |caller: Caller| Ports::outside(aws.clone(), http.probe(&caller))),
     };
     let region = settings.region.clone().unwrap_or_default();
     Ok(Hook { stage, checks, outside, plan: settings.plan.clone(), region, redactions })

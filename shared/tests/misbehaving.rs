@@ -13,7 +13,7 @@ use greenlight::deployment::{Deployment, DeploymentId};
 use greenlight::fakes::{Fakes, GREEN_GROUP, TEST_LISTENER, deployment, forward, listener};
 use greenlight::http::Http;
 use greenlight::plan::Plan;
-use greenlight::ports::Caller;
+use greenlight::ports::{Caller, World};
 use greenlight::run::{Stopped, ask_all};
 use greenlight::stage::Stage;
 use tokio::sync::SetOnce;
@@ -35,11 +35,9 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     test.protocol = if server.is_encrypted { "HTTPS" } else { "HTTP" }.to_owned();
     test.load_balancer.dns_name = "127.0.0.1".to_owned();
     fakes.state().listeners[1] = test.clone();
-    let mut ports = fakes.ports();
     let caller = Caller { hook: "after-allow-test-traffic", deployment: DeploymentId("d-3QX9ZK2LE".to_owned()) };
     let probe = Arc::new(Http::new(server.roots()).probe(&caller));
-    ports.load = probe.clone();
-    ports.probe = probe;
+    let ports = World { load: probe.clone(), probe, ..fakes.world() }.into();
     let context = CheckContext {
         deployment: Arc::new(Deployment { test: Some(test), ..deployment() }),
         deadline: Deadline::after(questions * 2),

@@ -9,11 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight::answer::PutError;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::checks::AlarmsStayQuiet;
 use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
 use greenlight::hook::{Hook, HookError, Outside};
 
-use greenlight::ports::{AlarmState, Alarms, Parameters, Ports};
+use greenlight::ports::{AlarmState, Alarms, Parameters, World};
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
 use greenlight::{Checks, Plan, PlanError, Questions, Stage};
@@ -41,7 +42,7 @@ impl Check for Does {
             "hang" => std::future::pending().await,
             "wait" => Ok(Answer::not_yet("1 of 2 tasks run", Duration::from_secs(1), "Look at the tasks.")),
             "leak" => {
-                let secret = context.ports.secrets.value("orders/migrator").await?;
+                let secret = context.ports.secrets().value("orders/migrator").await?;
                 Ok(Answer::no(format!("no login with {}", secret.expose()), format!("Try {}.", secret.expose())))
             }
             other => panic!("no such check: {other}"),
@@ -359,7 +360,7 @@ async fn what_needs_no_plan_is_asked_while_the_plan_is_looked_up_and_still_heeds
 /// The question that needs no plan is what lets the plan be found: were it to wait, nothing would ever be answered.
 #[tokio::test(start_paused = true)]
 async fn of_mixed_questions_those_that_need_no_plan_do_not_wait_for_it() {
-    let checks = Checks { fixed: || vec![Box::new(Tells)], planned: pass };
+    let checks = Checks::fixed(|| vec![Box::new(Tells)]).and_planned(pass);
     let engine = engine();
     let advisory = AfterTheCheck("version: 1\nchecks: { green-answers: advisory }\n");
     let outside = Outside { parameters: Arc::new(advisory), ..engine.outside(&Fakes::well()) };
@@ -371,7 +372,7 @@ async fn of_mixed_questions_those_that_need_no_plan_do_not_wait_for_it() {
 /// One that waits for what may never come, and one beside it that has stopped the deployment.
 #[tokio::test(start_paused = true)]
 async fn a_no_that_needs_no_plan_ends_the_waiting_of_one_that_does() {
-    let checks = Checks { fixed: || vec![Box::new(Does("fail"))], planned: wait };
+    let checks = Checks::fixed(|| vec![Box::new(Does("fail"))]).and_planned(wait);
     let engine = engine();
     let outcome = call(checks, &engine, engine.outside(&Fakes::well()), event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
@@ -439,16 +440,16 @@ impl Parameters for Once {
 async fn alarms_that_will_be_watched_are_read_beside_the_plan() {
     let (engine, once) = (engine(), Arc::new(Once::default()));
     let asked = once.clone();
-    let plain = engine.outside(&Fakes::well());
-    let ports = plain.ports.clone();
+    let world = Fakes::well();
     let outside = Outside {
         parameters: once,
-        ports: Arc::new(move |caller| Ports { alarms: asked.clone(), ..ports(caller) }),
-        ..plain
+        ports: Arc::new(move |_| World { alarms: asked.clone(), ..world.world() }.into()),
+        ..engine.outside(&Fakes::well())
     };
     engine.state().deployment.alarms =
         AlarmConfiguration { enabled: true, ignore_poll_failure: false, names: vec!["orders-5xx".to_owned()] };
-    let outcome = call_at(Stage::AfterAllowTraffic, Checks::planned(pass), &engine, outside, event()).await;
+    let checks = Checks::planned(pass).looking_ahead(AlarmsStayQuiet::look_ahead);
+    let outcome = call_at(Stage::AfterAllowTraffic, checks, &engine, outside, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Proceed]);
 }
 

@@ -8,8 +8,9 @@ use greenlight::{Check, Checks, Plan, PlanError, Questions, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    let questions = Questions { service: Checks::planned(of_service), function: Some(Checks::planned(of_function)) };
-    greenlight::serve(Stage::AfterAllowTraffic, questions).await
+    let service = Checks::planned(of_service).looking_ahead(AlarmsStayQuiet::look_ahead);
+    let function = Checks::planned(of_function).looking_ahead(AlarmsStayQuiet::look_ahead);
+    greenlight::serve(Stage::AfterAllowTraffic, Questions::of_both(service, function)).await
 }
 
 /// In the order in which they are reported.

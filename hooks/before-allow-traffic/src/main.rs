@@ -9,7 +9,7 @@ use greenlight::{Check, Checks, Plan, PlanError, Questions, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    let questions = Questions { service: Checks::planned(of_service), function: Some(Checks::planned(of_function)) };
+    let questions = Questions::of_both(Checks::planned(of_service), Checks::planned(of_function));
     greenlight::serve(Stage::BeforeAllowTraffic, questions).await
 }
 

@@ -9,22 +9,20 @@ use greenlight::{Checks, ServeError, Stage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    let checks = Checks {
-        fixed: || {
-            vec![
-                Box::new(TaskDefinitionIsActive),
-                Box::new(ContainerMatchesLoadBalancer),
-                Box::new(SecretsExist),
-                Box::new(ListenersAreWired),
-                Box::new(BlueIsHealthy),
-                Box::new(AlarmsAreQuiet),
-                Box::new(RollbackIsArmed),
-                Box::new(HealthCheckIsSound),
-            ]
-        },
-        planned: |plan| {
-            Ok(vec![Box::new(ImagesExist::from_plan(plan)), Box::new(DatabaseIsAvailable::from_plan(plan))])
-        },
-    };
+    let checks = Checks::fixed(|| {
+        vec![
+            Box::new(TaskDefinitionIsActive),
+            Box::new(ContainerMatchesLoadBalancer),
+            Box::new(SecretsExist),
+            Box::new(ListenersAreWired),
+            Box::new(BlueIsHealthy),
+            Box::new(AlarmsAreQuiet),
+            Box::new(RollbackIsArmed),
+            Box::new(HealthCheckIsSound),
+        ]
+    })
+    .and_planned(|plan| {
+        Ok(vec![Box::new(ImagesExist::from_plan(plan)), Box::new(DatabaseIsAvailable::from_plan(plan))])
+    });
     greenlight::serve(Stage::BeforeInstall, checks).await
 }

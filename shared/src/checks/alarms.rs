@@ -41,7 +41,7 @@ pub(super) async fn read<D: AnyDeployment>(context: &CheckContext<D>) -> Result<
             "{alarms} configured but switched off, so none will stop this deployment"
         )));
     }
-    let alarms = context.ports.alarms.states(&watched.names).await?;
+    let alarms = context.ports.alarms().states(&watched.names).await?;
     let is_missing = |name: &&String| !alarms.iter().any(|alarm| alarm.name == **name);
     let missing: Vec<String> = watched.names.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::alarms::{Reading, read};
@@ -41,6 +42,17 @@ impl AlarmsStayQuiet {
     /// Watches for the plan's bake time.
     pub fn from_plan(plan: &Plan) -> Self {
         Self { bake: plan.production.bake.unwrap_or(DEFAULT_BAKE), watch: Mutex::new(None) }
+    }
+
+    /// The watch begins with an answer that is there as soon as the plan says how long it takes.
+    pub fn look_ahead<D: AnyDeployment>(context: &CheckContext<D>) -> BoxFuture<'_, ()> {
+        let alarms = context.deployment.alarms();
+        Box::pin(async {
+            if alarms.enabled && !alarms.names.is_empty() {
+                // The watch asks again, and tells why it could not.
+                let _ = context.ports.alarms().states(&alarms.names).await;
+            }
+        })
     }
 
     /// Notes what this look saw, and gives back all that was seen.

@@ -37,7 +37,7 @@ impl Check<FunctionDeployment> for AliasServesVersion {
 
     async fn ask(&self, context: &CheckContext<FunctionDeployment>) -> Result<Answer, CannotTell> {
         let shift = &context.deployment.shift;
-        let alias = context.ports.functions.alias(&shift.function, &shift.alias).await?;
+        let alias = context.ports.functions().alias(&shift.function, &shift.alias).await?;
         let seen = format!("{} led to {alias}", shift.invoked());
         if alias.leads_only_to(&shift.target) {
             return Ok(Answer::yes(format!("{seen} alone")));

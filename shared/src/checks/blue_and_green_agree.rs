@@ -201,8 +201,8 @@ impl Check for BlueAndGreenAgree {
             return Err(cannot_tell("blue: no task set serves production", "Look at the service's task sets."));
         };
         let (test, production, values) = tokio::try_join!(
-            context.ports.targets.listener(&test.arn),
-            context.ports.targets.listener(&deployment.production.arn),
+            context.ports.targets().listener(&test.arn),
+            context.ports.targets().listener(&deployment.production.arn),
             sending::values(context, &self.secrets, self.planned.requests.iter()),
         )?;
         let pair = route::pair(deployment);

@@ -33,8 +33,8 @@ impl Check for BlueIsHealthy {
         };
         let known = deployment.blue.as_ref().ok_or_else(no_blue)?;
         let (sets, targets) = tokio::try_join!(
-            context.ports.tasks.task_sets(&service.cluster, &service.name),
-            context.ports.targets.health(&known.target_group_arn),
+            context.ports.tasks().task_sets(&service.cluster, &service.name),
+            context.ports.targets().health(&known.target_group_arn),
         )?;
         let blue = sets.into_iter().find(|set| set.id == known.id).ok_or_else(no_blue)?;
         let (version, name) = (blue.version(), group(&blue.target_group_arn));

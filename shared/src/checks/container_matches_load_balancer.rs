@@ -24,7 +24,7 @@ impl Check for ContainerMatchesLoadBalancer {
         let deployment = &context.deployment;
         let (wanted, port) = (&deployment.app_spec.container_name, deployment.app_spec.container_port);
         let name = version(&deployment.target_task_definition);
-        let Some(definition) = context.ports.tasks.task_definition(&deployment.target_task_definition).await? else {
+        let Some(definition) = context.ports.tasks().task_definition(&deployment.target_task_definition).await? else {
             let asked = format!("the containers of {name}: ECS has no such task definition");
             return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
         };

@@ -15,7 +15,7 @@ pub(super) fn known(context: &CheckContext) -> Result<&TaskSet, CannotTell> {
 /// Green as it is now.
 pub(super) async fn now(context: &CheckContext, green: &TaskSet) -> Result<TaskSet, CannotTell> {
     let service = &context.deployment.service;
-    let sets = context.ports.tasks.task_sets(&service.cluster, &service.name).await?;
+    let sets = context.ports.tasks().task_sets(&service.cluster, &service.name).await?;
     sets.into_iter().find(|set| set.id == green.id).ok_or_else(|| {
         let asked = format!("green: its task set {} is gone from service {}", green.id, service.name);
         cannot_tell(asked, "Look in the service's events for who deleted the task set; then deploy again.")

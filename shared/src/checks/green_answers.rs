@@ -40,8 +40,8 @@ impl Check for GreenAnswers {
         };
         let green = green::known(context)?;
         let (test, production) = tokio::try_join!(
-            context.ports.targets.listener(&test.arn),
-            context.ports.targets.listener(&deployment.production.arn),
+            context.ports.targets().listener(&test.arn),
+            context.ports.targets().listener(&deployment.production.arn),
         )?;
         let pair = route::pair(deployment);
         let name = group(&green.target_group_arn);

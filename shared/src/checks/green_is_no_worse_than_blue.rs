@@ -53,10 +53,9 @@ impl GreenIsNoWorseThanBlue {
         }
     }
 
-    /// What there is of the bake time.
-    fn left(&self) -> Duration {
-        let mut since = self.since.lock().expect("nothing panics while it holds the time");
-        self.bake.duration().saturating_sub(since.get_or_insert_with(Instant::now).elapsed())
+    /// When it was first asked: what the first look takes is of the bake time, as with the alarms.
+    fn since(&self) -> Instant {
+        *self.since.lock().expect("nothing panics while it holds the time").get_or_insert_with(Instant::now)
     }
 
     /// Nothing can be concluded: for whom that is not enough says so in the plan.
@@ -147,7 +146,7 @@ async fn compared(
     fewest: u64,
 ) -> Result<Compared, CannotTell> {
     let balancer = &context.deployment.production.load_balancer.arn;
-    let metrics = &context.ports.metrics;
+    let metrics = context.ports.metrics();
     let (of_blue, of_green) = tokio::try_join!(
         metrics.requests(balancer, &blue.target_group_arn, shift - BEFORE),
         metrics.requests(balancer, &green.target_group_arn, shift),
@@ -179,6 +178,7 @@ impl Check for GreenIsNoWorseThanBlue {
             return self.nothing("CodeDeploy does not say when the shift began");
         };
         let fewest = self.at_least.unwrap_or(FEWEST);
+        let since = self.since();
         let compared = compared(context, blue, green, shift, fewest.count()).await?;
         let seen = compared.told();
         let name = group(&green.target_group_arn);
@@ -189,7 +189,7 @@ impl Check for GreenIsNoWorseThanBlue {
         if let Judgement::Worse = judgement {
             return Ok(Answer::no(format!("{seen}: more than {} worse", self.difference), remedy));
         }
-        let left = self.left();
+        let left = self.bake.duration().saturating_sub(since.elapsed());
         if !left.is_zero() && left < context.deadline.left_for_questions() {
             let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
             return Ok(Answer::not_yet(seen, pause, remedy));

@@ -27,7 +27,7 @@ impl Check for GreenRunsTargetRevision {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let wanted = version(&context.deployment.target_task_definition);
         let known = green::known(context)?;
-        let tasks = context.ports.tasks.tasks(&context.deployment.service.cluster, known);
+        let tasks = context.ports.tasks().tasks(&context.deployment.service.cluster, known);
         let (green, tasks) = tokio::try_join!(green::now(context, known), tasks)?;
         if green.version() != wanted {
             return Ok(Answer::no(

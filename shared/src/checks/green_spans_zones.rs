@@ -31,7 +31,7 @@ impl Check for GreenSpansZones {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let known = green::known(context)?;
         let cluster = &context.deployment.service.cluster;
-        let tasks = &context.ports.tasks;
+        let tasks = context.ports.tasks();
         let blues = async {
             match &context.deployment.blue {
                 Some(blue) => tasks.tasks(cluster, blue).await,

@@ -80,7 +80,7 @@ impl Check for GreenTargetsAreHealthy {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let known = green::known(context)?;
-        let targets = context.ports.targets.health(&known.target_group_arn);
+        let targets = context.ports.targets().health(&known.target_group_arn);
         let (green, targets) = tokio::try_join!(green::now(context, known), targets)?;
         let name = group(&green.target_group_arn);
         let targets = Count::of(&targets);

@@ -37,8 +37,8 @@ impl Check for HealthCheckIsSound {
         let Some(first) = groups.first() else {
             return Err(cannot_tell("the health check: the deployment group has no target group", "Give it its pair."));
         };
-        let delays = try_join_all(groups.iter().map(|group| context.ports.targets.deregistration_delay(&group.arn)));
-        let definition = context.ports.tasks.task_definition(&deployment.target_task_definition);
+        let delays = try_join_all(groups.iter().map(|group| context.ports.targets().deregistration_delay(&group.arn)));
+        let definition = context.ports.tasks().task_definition(&deployment.target_task_definition);
         let (delays, definition) = tokio::try_join!(delays, definition)?;
         let (mut wrong, mut remedies) = (Vec::new(), Vec::new());
         for (group, delay) in groups.iter().zip(&delays) {

@@ -37,7 +37,7 @@ impl ImagesExist {
                 format!("Push {image}, or correct the image's name in the task definition; then deploy again.");
             Ok(Found::Bad(format!("{what} (account {account}, {region})"), remedy))
         };
-        match context.ports.images.presence(image).await? {
+        match context.ports.images().presence(image).await? {
             Presence::NoImage => return absent(format!("repository {repository} has no image {image}")),
             Presence::NoRepository => return absent(format!("ECR has no repository {repository} for image {image}")),
             Presence::FetchedAtFirstPull => {
@@ -51,7 +51,7 @@ impl ImagesExist {
                 "Have the repository scanned on push, or scan the image; or take max_severity out of the plan.";
             CannotTell { transient, ..cannot_tell(format!("the findings of {image}: {why}"), remedy) }
         };
-        match context.ports.images.scan(image).await? {
+        match context.ports.images().scan(image).await? {
             Scan::Complete(counts) => Ok(judge(image, &counts, limit)),
             Scan::UnderWay(status) => Err(scan(format!("its scan is {status}"), true)),
             Scan::Without(why) => Err(scan(why, false)),
@@ -71,7 +71,7 @@ impl Check for ImagesExist {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let arn = &context.deployment.target_task_definition;
-        let Some(definition) = context.ports.tasks.task_definition(arn).await? else {
+        let Some(definition) = context.ports.tasks().task_definition(arn).await? else {
             let asked = format!("the images of {}: ECS has no such task definition", version(arn));
             return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
         };

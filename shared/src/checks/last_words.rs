@@ -27,7 +27,7 @@ pub(super) async fn of(context: &CheckContext, task: &Task) -> Option<String> {
 
 async fn read(context: &CheckContext, task: &Task, container: &str) -> String {
     let unread = |why: String| format!("the log of {container} was not read: {}", one_line(&why, ROOM));
-    let definition = match context.ports.tasks.task_definition(&task.task_definition).await {
+    let definition = match context.ports.tasks().task_definition(&task.task_definition).await {
         Ok(definition) => definition,
         Err(error) => return unread(chain(&error)),
     };
@@ -36,7 +36,7 @@ async fn read(context: &CheckContext, task: &Task, container: &str) -> String {
     let Some(stream) = log.and_then(|log| log.stream(container, &task.arn)) else {
         return format!("{container} does not log to CloudWatch with a stream prefix (awslogs)");
     };
-    match context.ports.logs.last_lines(&stream, LINES).await {
+    match context.ports.logs().last_lines(&stream, LINES).await {
         Ok(Some(lines)) => last(&lines)
             .map_or_else(|| format!("{container} wrote nothing"), |lines| format!("{container}'s last lines: {lines}")),
         Ok(None) => format!("log group {} has no stream {}", stream.group, stream.stream),

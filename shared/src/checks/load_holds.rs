@@ -195,7 +195,7 @@ impl Check for LoadHolds {
         };
         let lasts = self.load.course.lasts;
         let values = sending::values(context, &self.secrets, self.load.requests.iter()).await?;
-        let test = context.ports.targets.listener(&test.arn).await?;
+        let test = context.ports.targets().listener(&test.arn).await?;
         if let Some(answer) = self.hindrance(context, &test, &values).await? {
             return Ok(answer);
         }
@@ -208,7 +208,7 @@ impl Check for LoadHolds {
         }
         let barrage = self.barrage(context, &test, &values, left);
         let fault = |number: usize, response: &ProbeResponse| self.fault(number, response, &values);
-        let tally = context.ports.load.run(barrage, &fault).await;
+        let tally = context.ports.load().run(barrage, &fault).await;
         self.verdict(&tally)
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn parameter(deployment: &impl AnyDeployment) -> Option<String> {
 /// Looks for the leave for these alarms. One that cannot be asked for is as good as none: an alarm fires.
 pub(super) async fn leave<D: AnyDeployment>(context: &CheckContext<D>, firing: &[String]) -> Result<Leave, CannotTell> {
     let Some(name) = parameter(context.deployment.as_ref()) else { return Ok(Leave::None) };
-    let text = match context.ports.parameters.parameter(&name).await {
+    let text = match context.ports.parameters().parameter(&name).await {
         Ok(None) => return Ok(Leave::None),
         Ok(Some(text)) => text,
         Err(error) if error.transient => return Err(error),

@@ -35,7 +35,7 @@ impl Check for SecretsExist {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let arn = &context.deployment.target_task_definition;
-        let Some(definition) = context.ports.tasks.task_definition(arn).await? else {
+        let Some(definition) = context.ports.tasks().task_definition(arn).await? else {
             let asked = format!("the secrets of {}: ECS has no such task definition", version(arn));
             return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
         };
@@ -93,7 +93,7 @@ fn wanted(definition: &TaskDefinition) -> Vec<Wanted> {
 async fn missing_secret(context: &CheckContext, wanted: &Wanted) -> Result<Option<String>, CannotTell> {
     let Source::Secret { id, stage, version } = &wanted.source else { return Ok(None) };
     let (by, name) = (&wanted.by, short_name(id));
-    let Some(found) = context.ports.secrets.description(id).await? else {
+    let Some(found) = context.ports.secrets().description(id).await? else {
         return Ok(Some(format!("there is no secret {name} for {by}")));
     };
     if found.is_being_deleted {
@@ -136,7 +136,7 @@ async fn missing_parameters(
     let mut all: Vec<String> = wanted.iter().flat_map(|wanted| names(wanted)).collect();
     all.sort();
     all.dedup();
-    let batches = all.chunks(AT_ONCE).map(|batch| context.ports.parameters.existing(region, batch));
+    let batches = all.chunks(AT_ONCE).map(|batch| context.ports.parameters().existing(region, batch));
     let mut existing = Vec::new();
     for batch in join_all(batches).await {
         existing.extend(batch?);

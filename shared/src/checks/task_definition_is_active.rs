@@ -21,7 +21,7 @@ impl Check for TaskDefinitionIsActive {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let arn = &context.deployment.target_task_definition;
         let name = version(arn);
-        Ok(match context.ports.tasks.task_definition(arn).await? {
+        Ok(match context.ports.tasks().task_definition(arn).await? {
             Some(definition) if definition.active => Answer::yes(format!("{name} is active")),
             Some(_) => Answer::no(
                 format!("{name} has been deregistered: it is not ACTIVE, and ECS will not start it"),

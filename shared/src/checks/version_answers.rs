@@ -70,7 +70,7 @@ impl VersionAnswers {
             event: filled(&invocation.event, values).to_string(),
             timeout: limit.min(context.deadline.left_for_questions()),
         };
-        if let Some(invoked) = context.ports.functions.invoke(call).await? {
+        if let Some(invoked) = context.ports.functions().invoke(call).await? {
             return Ok(Ok(invoked));
         }
         let seen = format!("{} got no answer from {} in {} s", invocation.name, version(context), limit.as_secs());

@@ -41,7 +41,11 @@ async fn asked(
     world: &Fakes,
 ) -> Outcome {
     let engine = FakeEngine::of_function(deployment);
-    let questions = Questions { service: Checks::planned(none), function: function.map(Checks::planned) };
+    let service = Checks::none();
+    let questions = match function {
+        Some(function) => Questions::of_both(service, Checks::planned(function)),
+        None => service.into(),
+    };
     call_at(stage, questions, &engine, engine.outside(world), event()).await
 }
 
