@@ -6,9 +6,11 @@
 pub mod alb;
 pub mod certificates;
 pub mod clock;
+pub mod cloudformation;
 pub mod cloudwatch;
 pub mod codedeploy;
 pub mod ecs;
+pub mod iam;
 pub mod lambda;
 pub mod ledger;
 pub mod meddling;

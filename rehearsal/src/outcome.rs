@@ -5,7 +5,7 @@ use serde::Serialize;
 
 mod hooks;
 
-pub use hooks::{CallCounts, HookOutcome, count};
+pub use hooks::{CallCounts, HookOutcome, Permissions, count, needed};
 
 use crate::ledger::LedgerSummary;
 use crate::scenario::Expectation;
@@ -43,6 +43,8 @@ pub struct Outcome {
     pub hooks: Vec<HookOutcome>,
     /// AWS calls by caller, and by `service:operation`.
     pub calls: CallCounts,
+    /// What each function's role had to allow: resources by IAM action.
+    pub permissions: Permissions,
     /// Migrations that are recorded at the end; `None` without a database.
     pub migrations: Option<Vec<MigrationOutcome>>,
     /// What became of production requests.
@@ -135,6 +137,7 @@ impl Outcome {
             events: deployment.map(|it| it.events.iter().map(event).collect()).unwrap_or_default(),
             hooks: hooks::all(state),
             calls: CallCounts::new(),
+            permissions: Permissions::new(),
             migrations: None,
             ledger,
         }

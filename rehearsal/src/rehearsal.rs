@@ -200,7 +200,9 @@ impl Rehearsal {
             let recorded = applied.iter().map(|it| MigrationOutcome { version: it.version, success: it.success });
             outcome.migrations = Some(recorded.collect());
         }
-        outcome.calls = outcome::count(&self.wire.calls());
+        let calls = self.wire.calls();
+        outcome.calls = outcome::count(&calls);
+        outcome.permissions = outcome::needed(&calls);
         Ok(outcome)
     }
 

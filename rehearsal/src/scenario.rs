@@ -65,6 +65,9 @@ pub struct Scenario {
     /// Functions in place of greenlight's own, or settings for them, by lifecycle event.
     #[serde(default)]
     pub hooks: BTreeMap<LifecycleEventName, HookSpec>,
+    /// Secrets in Secrets Manager, by name, beside the one that RDS would keep for the database: their texts.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
     /// The plan's file; none when missing.
     #[serde(default)]
     pub plan: Option<Spanned<PathBuf>>,

@@ -19,7 +19,6 @@ use crate::world::deployments::{
     RevisionLocation, ServiceTarget,
 };
 use crate::world::faults::Fault;
-use crate::world::functions::{Function, LATEST};
 use crate::world::load_balancer::{
     Action, Certificate, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup,
 };
@@ -29,15 +28,14 @@ use crate::world::stores::{Database, Image, Object, Parameter, Secret};
 use crate::world::{ACCOUNT, REGION, State, World};
 
 mod function;
+mod hooks;
+
+pub use self::hooks::function_name;
 
 /// Name of the container that the load balancer talks to.
 const CONTAINER: &str = "app";
 /// Its port, as AWS is told; the process gets a free one.
 const CONTAINER_PORT: u16 = 8080;
-/// Timeout of a hook's function: long enough for the bake that a plan gets that names none.
-const HOOK_TIMEOUT: Duration = Duration::from_secs(90);
-/// Memory of a hook's function in MiB, as in template.yaml.
-const HOOK_MEMORY: u32 = 128;
 /// The phase of requests that are sent before the first deployment.
 pub const BEFORE: &str = "before";
 /// Prefix of the log streams of its tasks.
@@ -171,7 +169,7 @@ impl Furnisher<'_> {
         state.listeners.extend(test);
         let group_names = groups.each_ref().map(|group| group.name.clone());
         state.target_groups.extend(groups);
-        state.functions = Stage::ALL.into_iter().map(|stage| self.function(stage)).collect();
+        state.functions = self.hooks(&name, &Stage::ALL);
         state.faults = self.faults();
         state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
@@ -281,50 +279,6 @@ impl Furnisher<'_> {
         }
     }
 
-    fn function(&self, stage: Stage) -> Function {
-        let spec = self.loaded.scenario.hooks.iter().find(|(event, _)| event.stage() == stage);
-        let spec = spec.map(|(_, spec)| spec.clone()).unwrap_or_default();
-        let mut environment = BTreeMap::new();
-        if stage == Stage::BeforeAllowTraffic && self.plan.migrates {
-            let folder = migrations(self.loaded, &self.here.sample_migrations);
-            environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), folder.display().to_string());
-        }
-        if let Some(login) = &self.here.database {
-            environment.insert("GREENLIGHT_DATABASE_CA_BUNDLE".to_owned(), login.authority.display().to_string());
-        }
-        if let Some(https) = &self.here.https {
-            environment.insert("GREENLIGHT_CA_BUNDLE".to_owned(), https.roots.display().to_string());
-        }
-        environment.extend(spec.environment);
-        let command = match spec.command {
-            Some(command) => self.bootstrap(&command),
-            None => vec![self.here.binaries.join(stage.hook_name()).display().to_string()],
-        };
-        Function {
-            name: function_name(stage),
-            version: LATEST.to_owned(),
-            colour: None,
-            command,
-            environment,
-            timeout: spec.timeout.map_or(HOOK_TIMEOUT, greenlight::units::Span::duration),
-            memory_mib: spec.memory.unwrap_or(HOOK_MEMORY),
-            pace: if stage == Stage::AfterAllowTraffic { self.plan.pace } else { 1.0 },
-            access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
-            max_retries: 0,
-        }
-    }
-
-    /// A function knows no working folder of ours: its command is meant relative to the scenario.
-    fn bootstrap(&self, command: &str) -> Vec<String> {
-        vec![
-            "sh".to_owned(),
-            "-c".to_owned(),
-            format!("cd \"$1\" || exit; {}", for_shell(command)),
-            "bootstrap".to_owned(),
-            self.loaded.folder.display().to_string(),
-        ]
-    }
-
     fn faults(&self) -> Vec<Fault> {
         let faults = self.loaded.scenario.faults.iter();
         faults
@@ -354,6 +308,9 @@ impl Furnisher<'_> {
             let value = proceed.parameter(self.told_now);
             let name = format!("/greenlight/{0}/{0}/proceed", self.service.name);
             state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
+        }
+        for (name, text) in &self.loaded.scenario.secrets {
+            state.stores.secrets.insert(name.clone(), Secret { value: text.clone(), created_at: self.now });
         }
         let Some(login) = &self.here.database else { return };
         let name = &self.service.name;
@@ -411,10 +368,18 @@ impl Furnisher<'_> {
         let key = key.to_owned();
         // There in any case, for whoever deploys by hand.
         let object = Object { body: content.clone().into_bytes(), modified_at: self.now };
+        let in_s3 = |version| NewRevision::S3 {
+            bucket: BUCKET.to_owned(),
+            key: key.clone(),
+            bundle_type: "YAML".to_owned(),
+            version,
+        };
+        let (object_version, newest) = (in_s3(Some(object.version())), in_s3(None));
         state.stores.objects.insert((BUCKET.to_owned(), key.clone()), object);
         match self.loaded.scenario.deployment.app_spec {
             AppSpecPlace::Inline => NewRevision::Inline { content, sha256: None },
-            AppSpecPlace::S3 => NewRevision::S3 { bucket: BUCKET.to_owned(), key, bundle_type: "YAML".to_owned() },
+            AppSpecPlace::S3 => newest,
+            AppSpecPlace::S3Version => object_version,
         }
     }
 
@@ -545,11 +510,6 @@ impl DatabaseLogin {
 /// The key of a version's AppSpec in [`BUCKET`].
 pub fn app_spec_key(service: &str, colour: Colour) -> String {
     format!("{service}/{colour}/appspec.yaml")
-}
-
-/// The name of greenlight's function at this stage.
-pub fn function_name(stage: Stage) -> String {
-    format!("CodeDeployHook_greenlight-{}", stage.hook_name())
 }
 
 fn usual_alarm(service: &str, name: &str, metric: &str, statistic: &str, at_least: f64, of: AlarmTarget) -> AlarmSpec {

@@ -32,6 +32,7 @@ mod faults;
 mod json;
 mod lambda;
 mod logs;
+mod permissions;
 mod query;
 mod rds;
 mod refusal;

@@ -5,8 +5,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use greenlight::stage::Stage;
+use rehearsal::cloudformation::Template;
+use rehearsal::iam::Role;
+use rehearsal::outcome::Permissions;
+use serde_json::{Value, json};
 
 #[path = "support/programs.rs"]
 mod programs;
@@ -14,18 +22,34 @@ mod programs;
 /// The one scenario whose rows come in an order of chance.
 const WITHOUT_TRANSCRIPT: &str = "alarm-in-the-bake";
 
-/// Plays one scenario, which must go as it expects.
-fn played(name: &str) -> String {
-    let output = Command::new(programs::rehearse()).args(["run", name]).output().unwrap();
-    let transcript = String::from_utf8(output.stdout).unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
-    transcript
+/// What a scenario came to.
+struct Played {
+    transcript: String,
+    /// What each hook's role had to allow.
+    permissions: Permissions,
+}
+
+/// Plays one scenario, which must go as it expects; once, however many tests ask.
+fn played(name: &str) -> Arc<OnceLock<Played>> {
+    static ALL: Mutex<BTreeMap<String, Arc<OnceLock<Played>>>> = Mutex::new(BTreeMap::new());
+    let one = ALL.lock().unwrap().entry(name.to_owned()).or_default().clone();
+    one.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let json = folder.path().join("outcome.json");
+        let output = Command::new(programs::rehearse()).args(["run", name, "--json"]).arg(&json).output().unwrap();
+        let transcript = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
+        let outcome: Value = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+        Played { transcript, permissions: serde_json::from_value(outcome[0]["permissions"].clone()).unwrap() }
+    });
+    one
 }
 
 /// Plays one scenario and compares its spine with the committed transcript.
 fn play(name: &str) {
-    let transcript = played(name);
+    let played = played(name);
+    let transcript = &played.get().unwrap().transcript;
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../scenarios/transcripts");
     settings.set_prepend_module_to_snapshot(false);
@@ -33,7 +57,7 @@ fn play(name: &str) {
     for (pattern, stands_for) in VARIES {
         settings.add_filter(pattern, *stands_for);
     }
-    settings.bind(|| insta::assert_snapshot!(name, spine(&transcript)));
+    settings.bind(|| insta::assert_snapshot!(name, spine(transcript)));
 }
 
 /// What differs from run to run, and what stands for it.
@@ -105,17 +129,17 @@ macro_rules! scenarios {
             play($name);
         })+
 
+        const PLAYED: &[&str] = &[$($name),+, WITHOUT_TRANSCRIPT];
+
         /// Every file in the folder must be among the tests.
         #[test]
         fn no_scenario_is_left_out() {
-            let played = [$($name),+];
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|ending| ending == "yaml") {
                     let name = path.file_stem().unwrap().to_str().unwrap();
-                    let is_played = played.contains(&name) || name == WITHOUT_TRANSCRIPT;
-                    assert!(is_played, "{name}.yaml is played by no test");
+                    assert!(PLAYED.contains(&name), "{name}.yaml is played by no test");
                 }
             }
         }
@@ -127,6 +151,8 @@ scenarios! {
     the_fix_of_an_outage_goes_on_although_its_alarm_fires = "alarm-fires-and-the-fix-goes-on",
     all_of_production_moves_at_once = "all-at-once",
     the_app_spec_is_found_in_s3 = "app-spec-in-s3",
+    the_app_spec_is_read_in_the_version_that_is_deployed = "app-spec-of-one-version",
+    requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     a_database_is_found_by_its_identifier_in_rds = "database-by-its-cluster",
@@ -175,4 +201,73 @@ scenarios! {
 #[test]
 fn an_alarm_in_the_bake_takes_users_back() {
     played(WITHOUT_TRANSCRIPT);
+}
+
+/// Granted although no scenario needs it, and why.
+const GRANTED_ANYWAY: &[(&str, &str)] = &[
+    ("logs:CreateLogStream", "Lambda itself writes the function's log with the function's role"),
+    ("logs:PutLogEvents", "as above"),
+    ("ec2:AssignPrivateIpAddresses", "Lambda itself connects a function to a VPC with the function's role"),
+    ("ec2:CreateNetworkInterface", "as above"),
+    ("ec2:DeleteNetworkInterface", "as above"),
+    ("ec2:DescribeNetworkInterfaces", "as above"),
+    ("ec2:DescribeSubnets", "as above"),
+    ("ec2:UnassignPrivateIpAddresses", "as above"),
+];
+
+/// Granted on everything although it knows resources, and why.
+const EVERYWHERE_ANYWAY: &[(&str, &str)] = &[];
+
+/// The rehearsal refuses what the template's roles do not allow, so the scenarios show that they allow enough. They must not
+/// allow more.
+#[test]
+fn a_role_allows_what_its_hook_needs_in_the_scenarios_and_no_more() {
+    let mut needed = Permissions::new();
+    for name in PLAYED {
+        for (function, actions) in &played(name).get().unwrap().permissions {
+            for (action, resources) in actions {
+                needed
+                    .entry(function.clone())
+                    .or_default()
+                    .entry(action.clone())
+                    .or_default()
+                    .extend(resources.clone());
+            }
+        }
+    }
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
+    let stack = Template::parse(&text, "template.yaml").unwrap().with(&with_every_condition()).unwrap();
+    let nothing = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for stage in Stage::ALL {
+        let function = format!("CodeDeployHook_greenlight-{}", stage.hook_name());
+        let role = Role::of(&stack, &format!("{stage}Role")).unwrap();
+        let needed = needed.get(&function).unwrap_or(&nothing);
+        let excused = |list: &[(&str, &str)], action: &str| list.iter().any(|(excused, _)| *excused == action);
+        for action in role.granted() {
+            if !needed.contains_key(action) && !excused(GRANTED_ANYWAY, action) {
+                wrong.push(format!("{stage}: {action} is granted, and no scenario needs it"));
+            }
+        }
+        for action in role.granted_everywhere() {
+            let everything = BTreeSet::from(["*".to_owned()]);
+            let narrower = needed.get(action).is_some_and(|resources| *resources != everything);
+            if narrower && !excused(EVERYWHERE_ANYWAY, action) {
+                wrong.push(format!("{stage}: {action} is granted on everything, and needed on {:?}", needed[action]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Parameters with which every statement of the template is in the stack.
+fn with_every_condition() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("DatabaseSecret", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/migrator-abcdef")),
+        ("FunctionsToInvoke", json!("arn:aws:lambda:eu-west-1:123456789012:function:orders:*")),
+        ("RequestSecrets", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/token-abcdef")),
+        ("RevisionBucket", json!("revisions")),
+        ("SecurityGroupIds", json!("sg-1")),
+        ("SubnetIds", json!("subnet-1")),
+    ])
 }

@@ -50,7 +50,7 @@ fn refuse(code: u8, error: &str) -> ExitCode {
 
 async fn serve(settings: Settings) -> Result<(), String> {
     let mut stop = signal(SignalKind::terminate()).map_err(|error| format!("no signal handler: {error}"))?;
-    let Settings { address, version, colour, database, faults } = settings;
+    let Settings { address, version, colour, database, status_token, faults } = settings;
     if faults.never_listen {
         tracing::info!("orders {version} runs and never listens (fault: never-listen), pid {}", std::process::id());
         stop.recv().await;
@@ -66,7 +66,15 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| format!("cannot tell my own address: {error}"))?;
     tracing::info!("orders {version} listens on http://{address}, pid {}", std::process::id());
 
-    let service = Service { version: version.clone(), version_header, colour, faults, wear: Wear::default(), orders };
+    let service = Service {
+        version: version.clone(),
+        version_header,
+        colour,
+        status_token,
+        faults,
+        wear: Wear::default(),
+        orders,
+    };
     // An answer leaves at once; without this, requests on a kept connection can wait 40 ms for an acknowledgement.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) colour: Option<String>,
     /// Without one, orders live in memory.
     pub(crate) database: Option<String>,
+    /// What `GET /status` wants to be shown; without one there is no such page.
+    pub(crate) status_token: Option<String>,
     pub(crate) faults: Faults,
 }
 
@@ -44,6 +46,7 @@ impl Settings {
             version,
             colour: variable("COLOUR"),
             database: variable("DATABASE_URL").or_else(|| variable("PGHOST").map(|_| IN_PARTS.to_owned())),
+            status_token: variable("STATUS_TOKEN"),
             faults: variable("FAULT").as_deref().unwrap_or_default().parse()?,
         })
     }

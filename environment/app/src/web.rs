@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{HeaderName, USER_AGENT};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,6 +25,7 @@ pub(crate) struct Service {
     pub(crate) version: String,
     pub(crate) version_header: HeaderValue,
     pub(crate) colour: Option<String>,
+    pub(crate) status_token: Option<String>,
     pub(crate) faults: Faults,
     pub(crate) wear: Wear,
     pub(crate) orders: Orders,
@@ -35,6 +36,7 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
         .route("/", get(home))
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/status", get(status))
         .route("/version", get(version))
         .route("/orders", get(list).post(place))
         .route("/orders/{id}", get(show))
@@ -92,6 +94,17 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
         Ok(None) => Json(json!({ "status": "ready" })).into_response(),
         Ok(Some(note)) => Json(json!({ "status": "ready", "note": note })).into_response(),
         Err(error) => not_ready(format!("database: {error}")),
+    }
+}
+
+/// What [`ready`] says, for whoever has the token: a page for requests that bring a secret.
+async fn status(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    let Some(token) = &service.status_token else { return problem(StatusCode::NOT_FOUND, "no such page") };
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if shown == Some(token.as_str()) {
+        ready(State(service)).await
+    } else {
+        problem(StatusCode::UNAUTHORIZED, "a token is wanted")
     }
 }
 

@@ -78,6 +78,8 @@ pub enum NewRevision {
         key: String,
         /// `YAML` or `JSON`.
         bundle_type: String,
+        /// Version of the object; the newest without one.
+        version: Option<String>,
     },
 }
 
@@ -223,8 +225,10 @@ pub(crate) fn register(
             }
             (RevisionLocation::Inline { sha256: actual }, content.clone())
         }
-        NewRevision::S3 { bucket, key, bundle_type } => {
-            let object = state.stores.objects.get(&(bucket.clone(), key.clone())).ok_or_else(|| {
+        NewRevision::S3 { bucket, key, bundle_type, version } => {
+            let object = state.stores.objects.get(&(bucket.clone(), key.clone()));
+            let object = object.filter(|object| version.as_ref().is_none_or(|version| *version == object.version()));
+            let object = object.ok_or_else(|| {
                 ApiError::new("RevisionDoesNotExistException", format!("No object s3://{bucket}/{key} was found"))
             })?;
             let content = String::from_utf8(object.body.clone())
@@ -233,7 +237,7 @@ pub(crate) fn register(
                 bucket: bucket.clone(),
                 key: key.clone(),
                 bundle_type: bundle_type.clone(),
-                version: None,
+                version: version.clone(),
                 e_tag: None,
             };
             (location, content)

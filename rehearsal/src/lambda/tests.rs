@@ -66,6 +66,7 @@ impl Rehearsal {
             memory_mib: 512,
             pace: 1.0,
             access_key: format!("AKIA{name}"),
+            role: None,
             max_retries: 0,
         };
         change(&mut function);

@@ -1,6 +1,6 @@
 //! What each hook was asked and said, and what it asked of AWS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +39,9 @@ pub struct HookOutcome {
 /// How often each caller called each `service:operation`; a person's own calls are those of `anybody`.
 pub type CallCounts = BTreeMap<String, BTreeMap<String, u64>>;
 
+/// By function: the resources that it needed, by IAM action.
+pub type Permissions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
 /// The caller of calls that no function made.
 const ANYBODY: &str = "anybody";
 
@@ -60,6 +63,19 @@ pub fn count(calls: &[Call]) -> CallCounts {
         *counts.entry(caller).or_default().entry(operation).or_default() += 1;
     }
     counts
+}
+
+/// What the functions of the endpoint's log had to be allowed.
+pub fn needed(calls: &[Call]) -> Permissions {
+    let mut permissions = Permissions::new();
+    for call in calls {
+        let Some(caller) = &call.caller else { continue };
+        let of_caller = permissions.entry(caller.clone()).or_default();
+        for needed in &call.needed {
+            of_caller.entry(needed.action.clone()).or_default().insert(needed.resource.clone());
+        }
+    }
+    permissions
 }
 
 impl HookOutcome {

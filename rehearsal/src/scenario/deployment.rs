@@ -75,6 +75,8 @@ pub enum AppSpecPlace {
     Inline,
     /// In an object in S3.
     S3,
+    /// In one version of an object in S3.
+    S3Version,
 }
 
 /// A custom shift.

@@ -24,7 +24,7 @@ const MEMORY_MIB: u32 = 256;
 impl Furnisher<'_> {
     pub(super) fn furnish_function(&self, state: &mut State, spec: &FunctionSpec) -> Prepared {
         let scenario = &self.loaded.scenario;
-        state.functions = Stage::OF_FUNCTIONS.into_iter().map(|stage| self.function(stage)).collect();
+        state.functions = self.hooks(&spec.name, &Stage::OF_FUNCTIONS);
         state.functions.push(self.version(spec, &scenario.blue, "1", Colour::Blue));
         state.functions.push(self.version(spec, &scenario.green, "2", Colour::Green));
         state.aliases.push(Alias {
@@ -72,6 +72,7 @@ impl Furnisher<'_> {
             memory_mib: spec.memory.unwrap_or(MEMORY_MIB),
             pace: 1.0,
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
+            role: None,
             max_retries: 0,
         }
     }

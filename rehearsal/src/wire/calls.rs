@@ -1,9 +1,11 @@
-//! The log of every call: who asked for what, and what came back. Later it proves what each function must be allowed.
+//! The log of every call: who asked for what, and what came back. It shows what each function must be allowed.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::iam::Permission;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Call {
     pub service: String,
     /// `DescribeServices`, …
     pub operation: String,
+    /// What its role must allow.
+    pub needed: Vec<Permission>,
     /// HTTP status; `None` when no answer was given, or none yet.
     pub status: Option<u16>,
     /// Code of the error that was answered.

@@ -1,5 +1,6 @@
 //! From a request to its answer: recognise, log, let faults strike, run the operation, write in the client's protocol.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,9 +12,11 @@ use http_body_util::Full;
 use super::calls::Call;
 use super::context::{Context, Input, Operation, Output};
 use super::faults::{self, Strike};
+use super::permissions::{self, Asked};
 use super::refusal::Refusal;
 use super::request::{Protocol, Scope, Service, recognise};
 use super::{Outcome, Wire, body, cbor, json, lambda, query, s3};
+use crate::iam::{Permission, Role};
 use crate::world::{REGION, World};
 
 /// What a request was recognised as.
@@ -26,6 +29,7 @@ struct Recognised<'a> {
     service: Option<Service>,
     operation: String,
     caller: Option<String>,
+    role: Option<Arc<Role>>,
     request_id: String,
 }
 
@@ -77,6 +81,7 @@ pub(crate) async fn answer(wire: &Wire, parts: &Parts, body: &Bytes) -> Outcome 
     let place = wire.calls.begin(Call {
         at: wire.world.now(),
         caller: request.caller.clone(),
+        needed: request.needed(&wire.world),
         service: request.service_name(),
         operation: request.operation.clone(),
         status: None,
@@ -121,14 +126,15 @@ impl<'a> Recognised<'a> {
             Some(Service::Lambda) => operation = lambda::operation(parts),
             _ => {}
         }
-        let caller = scope.as_ref().and_then(|scope| {
+        let function = scope.as_ref().and_then(|scope| {
             world.read(|state| {
                 let function = state.functions.iter().find(|function| function.access_key == scope.access_key);
-                function.map(|function| function.name.clone())
+                function.map(|function| (function.name.clone(), function.role.clone()))
             })
         });
+        let (caller, role) = function.unzip();
         let request_id = uuid::Uuid::new_v4().to_string();
-        Self { parts, body, form, scope, protocol, service, operation, caller, request_id }
+        Self { parts, body, form, scope, protocol, service, operation, caller, role: role.flatten(), request_id }
     }
 
     fn service_name(&self) -> String {
@@ -177,21 +183,13 @@ impl<'a> Recognised<'a> {
             Some(Strike::Reset) => return None,
             Some(Strike::Garbage) => return Some(self.garbage()),
             Some(Strike::Empty) => return Some(self.write(&Output::Map(Vec::new()))),
-            Some(Strike::Refuse(kind)) => {
-                let input = self.input().unwrap_or_default();
-                let refusal = faults::refusal(
-                    &wire.world,
-                    &kind,
-                    self.protocol,
-                    &faults::Struck {
-                        caller: self.caller.as_deref(),
-                        service: &service,
-                        operation: &self.operation,
-                        input: &input,
-                    },
-                );
-                return Some(self.refuse(&refusal));
-            }
+            Some(Strike::Deny) => return Some(self.deny(&self.needed(&wire.world)[0])),
+            Some(Strike::Refuse(kind)) => return Some(self.refuse(&faults::refusal(&kind, self.protocol))),
+        }
+        if let Some(role) = &self.role
+            && let Some(lacking) = self.needed(&wire.world).iter().find(|needed| !role.allows(needed))
+        {
+            return Some(self.deny(lacking));
         }
         if self.service == Some(Service::Lambda) {
             return Some(match lambda::answer(&wire.world, &self.operation, self.parts, self.body).await {
@@ -200,6 +198,20 @@ impl<'a> Recognised<'a> {
             });
         }
         Some(self.run(wire))
+    }
+
+    /// What a role must allow for this; at least one thing.
+    fn needed(&self, world: &World) -> Vec<Permission> {
+        let Some(service) = self.service else {
+            let action = format!("{}:{}", self.service_name(), self.named_operation());
+            return vec![Permission { action, resource: "*".to_owned() }];
+        };
+        let input = self.input().unwrap_or_default();
+        permissions::needed(&Asked { world, service, operation: &self.operation, input: &input, parts: self.parts })
+    }
+
+    fn deny(&self, lacking: &Permission) -> Reply {
+        self.refuse(&permissions::denied(self.caller.as_deref(), lacking, self.protocol))
     }
 
     fn run(&self, wire: &Wire) -> Reply {

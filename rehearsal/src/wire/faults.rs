@@ -4,29 +4,21 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::context::Input;
 use super::refusal::Refusal;
 use super::request::Protocol;
+use crate::world::World;
 use crate::world::faults::{Fault, FaultKind};
-use crate::world::{ACCOUNT, REGION, World};
 
 /// What a fault does to a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Strike {
     Refuse(FaultKind),
+    Deny,
     Delay(Duration),
     Hang,
     Reset,
     Garbage,
     Empty,
-}
-
-/// The call that was struck.
-pub(crate) struct Struck<'a> {
-    pub(crate) caller: Option<&'a str>,
-    pub(crate) service: &'a str,
-    pub(crate) operation: &'a str,
-    pub(crate) input: &'a Input,
 }
 
 /// The first fault for this call, counted down. A fault names `Operation`, or `service:Operation`.
@@ -51,6 +43,7 @@ pub(crate) fn strike(world: &World, caller: Option<&str>, service: &str, operati
         Some(kind)
     })?;
     Some(match kind {
+        FaultKind::AccessDenied => Strike::Deny,
         FaultKind::Reset => Strike::Reset,
         FaultKind::Hang => Strike::Hang,
         FaultKind::Delay(delay) => Strike::Delay(delay),
@@ -61,13 +54,11 @@ pub(crate) fn strike(world: &World, caller: Option<&str>, service: &str, operati
 }
 
 /// The error of a fault that answers with one, as the protocol's services word it.
-pub(crate) fn refusal(world: &World, kind: &FaultKind, protocol: Protocol, struck: &Struck<'_>) -> Refusal {
-    let modern = matches!(protocol, Protocol::Json { .. } | Protocol::Cbor | Protocol::RestJson);
+pub(crate) fn refusal(kind: &FaultKind, protocol: Protocol) -> Refusal {
+    let modern = protocol.is_modern();
     let either = |new: &'static str, old: &'static str| if modern { new } else { old };
     let client_status = if modern { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
     match kind {
-        FaultKind::AccessDenied => Refusal::new(either("AccessDeniedException", "AccessDenied"), denied(world, struck))
-            .with_status(client_status),
         FaultKind::ExpiredToken => Refusal::new(
             either("ExpiredTokenException", "ExpiredToken"),
             "The security token included in the request is expired",
@@ -84,41 +75,6 @@ pub(crate) fn refusal(world: &World, kind: &FaultKind, protocol: Protocol, struc
         _ => Refusal::new("InternalFailure", "The request processing has failed because of an unknown error")
             .with_status(StatusCode::INTERNAL_SERVER_ERROR),
     }
-}
-
-/// In IAM's words.
-fn denied(world: &World, struck: &Struck<'_>) -> String {
-    let action = format!("{}:{}", struck.service, struck.operation);
-    format!(
-        "User: {} is not authorized to perform: {action} on resource: {} because no identity-based policy allows the \
-         {action} action",
-        principal(struck.caller),
-        resource(world, struck)
-    )
-}
-
-/// Who calls, as IAM and STS name it.
-pub(crate) fn principal(caller: Option<&str>) -> String {
-    match caller {
-        Some(function) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{function}-role/{function}"),
-        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
-    }
-}
-
-/// The deployment group for CodeDeploy's operations on a deployment, else everything.
-fn resource(world: &World, struck: &Struck<'_>) -> String {
-    let text = |name: &str| struck.input.get(name).and_then(Input::as_str);
-    let group = match (struck.service, text("deploymentId"), text("applicationName"), text("deploymentGroupName")) {
-        ("codedeploy", Some(id), _, _) => {
-            world.read(|state| state.codedeploy.deployment(id).map(|it| (it.application.clone(), it.group.clone())))
-        }
-        ("codedeploy", None, Some(application), Some(group)) => Some((application.to_owned(), group.to_owned())),
-        _ => None,
-    };
-    group.map_or_else(
-        || "*".to_owned(),
-        |(application, group)| format!("arn:aws:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:{application}/{group}"),
-    )
 }
 
 #[cfg(test)]

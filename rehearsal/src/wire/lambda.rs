@@ -221,7 +221,7 @@ fn name(given: &str) -> (String, Option<String>) {
     }
 }
 
-fn decoded(word: &str) -> String {
+pub(super) fn decoded(word: &str) -> String {
     form_urlencoded::parse(format!("={}", word.replace('+', "%2B")).as_bytes())
         .next()
         .map(|(_, word)| word.into_owned())

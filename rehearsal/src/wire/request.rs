@@ -38,6 +38,13 @@ pub(crate) enum Protocol {
     RestJson,
 }
 
+impl Protocol {
+    /// Whether the names of its errors end in `Exception`.
+    pub(crate) fn is_modern(self) -> bool {
+        matches!(self, Self::Json { .. } | Self::Cbor | Self::RestJson)
+    }
+}
+
 /// The credential scope of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {

@@ -21,7 +21,7 @@ pub(super) fn operation(parts: &Parts) -> String {
     let query = parts.uri.query().unwrap_or_default();
     let sub_resource = form_urlencoded::parse(query.as_bytes())
         .map(|(name, _)| name.into_owned())
-        .find(|name| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id");
+        .find(|name| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id" && name != "versionId");
     let copies = parts.headers.contains_key("x-amz-copy-source");
     match (&parts.method, has_key, sub_resource) {
         (&Method::GET, true, None) => "GetObject".to_owned(),
@@ -73,6 +73,12 @@ fn get(world: &World, parts: &Parts) -> Result<Response<Full<Bytes>>, Refusal> {
         if bucket_exists { missing.with_status(StatusCode::NOT_FOUND) } else { no_such_bucket() }
     })?;
     let modified = world.clock.to_client(object.modified_at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let mut wanted = query.filter(|(name, _)| name == "versionId").map(|(_, version)| version);
+    if wanted.any(|version| version != object.version()) {
+        let message = "The specified version does not exist.";
+        return Err(Refusal::new("NoSuchVersion", message).with_status(StatusCode::NOT_FOUND));
+    }
     let e_tag = e_tag(&object.body);
     let part = parts.headers.get(RANGE).map(|range| part(range, object.body.len())).transpose()?;
     // A HEAD request is told the length; hyper leaves the body away.

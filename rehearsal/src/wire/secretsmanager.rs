@@ -103,7 +103,8 @@ fn partial_arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
 }
 
-fn arn(name: &str) -> String {
+/// The whole ARN of a secret, with the letters that Secrets Manager adds to its name.
+pub(super) fn arn(name: &str) -> String {
     format!("{}-{}", partial_arn(name), short_hash(name, 6))
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Operation, short_hash};
-use super::faults::principal;
+use super::permissions::principal;
 use super::refusal::Refusal;
 use crate::world::ACCOUNT;
 

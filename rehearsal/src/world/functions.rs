@@ -1,12 +1,14 @@
 //! Lambda functions and their invocations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::services::Colour;
 use super::{ACCOUNT, REGION, State};
+use crate::iam::Role;
 
 mod aliases;
 
@@ -36,6 +38,8 @@ pub struct Function {
     pub pace: f64,
     /// Access key of its role: tells the endpoints who calls.
     pub access_key: String,
+    /// What it may do; `None` for a function that may do anything.
+    pub role: Option<Arc<Role>>,
     /// How often an `Event` invocation that ended in a function error is tried again.
     pub max_retries: u32,
 }

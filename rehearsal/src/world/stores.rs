@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 /// The stores.
 #[derive(Default)]
@@ -48,6 +49,13 @@ pub struct Object {
     pub body: Vec<u8>,
     /// Written when.
     pub modified_at: Timestamp,
+}
+
+impl Object {
+    /// The id of its version. There is one of each content; older ones are not kept.
+    pub fn version(&self) -> String {
+        Sha256::digest(&self.body).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// An image of ECR. There is nothing in it: a task is a process on this machine.

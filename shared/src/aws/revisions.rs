@@ -78,15 +78,16 @@ impl Aws {
     }
 
     async fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<String, CannotTell> {
-        const ACTION: &str = "s3:GetObject";
+        // IAM has a name of its own for reading a version.
+        let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         let name = format!("s3://{bucket}/{key}");
         let wanted = Wanted { bucket, key, version, at_most: AT_MOST + 1 };
-        let object = objects::get(&self.config, wanted).await.map_err(|error| explain(ACTION, &name, &error))?;
+        let object = objects::get(&self.config, wanted).await.map_err(|error| explain(action, &name, &error))?;
         if object.len() > AT_MOST {
-            return Err(incomplete(ACTION, &name, "AppSpec: it is larger than 256 KiB"));
+            return Err(incomplete(action, &name, "AppSpec: it is larger than 256 KiB"));
         }
         String::from_utf8(object).map_err(|error| CannotTell {
-            asked: format!("{ACTION} of {name}"),
+            asked: format!("{action} of {name}"),
             remedy: "Upload the AppSpec once more, as UTF-8 text, and redeploy.".to_owned(),
             transient: false,
             source: Some(Box::new(error)),

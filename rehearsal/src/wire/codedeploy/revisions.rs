@@ -82,8 +82,10 @@ impl Location {
                 Ok(NewRevision::Inline { content, sha256: app_spec.sha256 })
             }
             Some("S3") => {
-                let (bucket, key, bundle_type) = self.s3_location.unwrap_or_default().parts()?;
-                Ok(NewRevision::S3 { bucket, key, bundle_type })
+                let location = self.s3_location.unwrap_or_default();
+                let version = location.version.clone();
+                let (bucket, key, bundle_type) = location.parts()?;
+                Ok(NewRevision::S3 { bucket, key, bundle_type, version })
             }
             Some(other @ ("GitHub" | "String")) => {
                 Err(invalid(&format!("A revision of type {other} cannot be deployed to ECS")))

@@ -1,0 +1,191 @@
+//! Roles and what their policies allow, as IAM judges it: one statement must allow a call, and none may deny it.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::cloudformation::Stack;
+
+/// A role of a stack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// Its logical id.
+    pub name: String,
+    statements: Vec<Statement>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Statement {
+    allows: bool,
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+/// Something that a role must allow: an action, and the ARN it is done to, or `*` for an action that knows no resources.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// `codedeploy:GetDeployment`.
+    pub action: String,
+    /// Its ARN.
+    pub resource: String,
+}
+
+impl Role {
+    /// A role of the stack by its logical id, with the stack's own managed policies that it has.
+    ///
+    /// An error says what in its policies is not judged here: a role that is only half understood proves nothing.
+    pub fn of(stack: &Stack, name: &str) -> Result<Self, String> {
+        let role = stack.resources.get(name).filter(|resource| resource.kind == "AWS::IAM::Role");
+        let role = &role.ok_or_else(|| format!("the stack has no role {name}"))?.properties;
+        let inline = list(&role["Policies"]).map(|policy| &policy["PolicyDocument"]);
+        let managed = list(&role["ManagedPolicyArns"]).map(|arn| {
+            let policy = arn.as_str().and_then(|arn| arn.rsplit_once('/')).and_then(|(_, it)| stack.resources.get(it));
+            policy
+                .map(|policy| &policy.properties["PolicyDocument"])
+                .ok_or_else(|| format!("{name}: {arn} is not known"))
+        });
+        let mut statements = Vec::new();
+        for document in inline.map(Ok).chain(managed) {
+            for statement in list(&document?["Statement"]) {
+                statements.push(Statement::read(statement).map_err(|reason| format!("{name}: {reason}"))?);
+            }
+        }
+        Ok(Self { name: name.to_owned(), statements })
+    }
+
+    /// Whether it allows this.
+    pub fn allows(&self, permission: &Permission) -> bool {
+        let matching = |allows| self.statements.iter().any(|it| it.allows == allows && it.speaks_of(permission));
+        matching(true) && !matching(false)
+    }
+
+    /// Every action that a statement allows, as it is written.
+    pub fn granted(&self) -> BTreeSet<&str> {
+        self.allowing(|_| true)
+    }
+
+    /// Those that are allowed on whatever there is.
+    pub fn granted_everywhere(&self) -> BTreeSet<&str> {
+        self.allowing(|statement| statement.resources.iter().any(|resource| resource == "*"))
+    }
+
+    fn allowing(&self, wanted: fn(&Statement) -> bool) -> BTreeSet<&str> {
+        let statements = self.statements.iter().filter(|it| it.allows && wanted(it));
+        statements.flat_map(|it| &it.actions).map(String::as_str).collect()
+    }
+}
+
+impl Statement {
+    fn read(statement: &Value) -> Result<Self, String> {
+        let words =
+            |name: &str| list(&statement[name]).map(|word| word.as_str().unwrap_or_default().to_owned()).collect();
+        let unjudged = ["Condition", "NotAction", "NotResource"].into_iter().find(|key| !statement[key].is_null());
+        if let Some(key) = unjudged {
+            return Err(format!("a statement has {key}, which the rehearsal does not judge"));
+        }
+        let allows = statement["Effect"] == "Allow";
+        let (actions, resources): (Vec<String>, Vec<String>) = (words("Action"), words("Resource"));
+        if actions.is_empty() || resources.is_empty() {
+            return Err(format!("a statement has no Action or no Resource: {statement}"));
+        }
+        Ok(Self { allows, actions, resources })
+    }
+
+    fn speaks_of(&self, permission: &Permission) -> bool {
+        let action = permission.action.to_ascii_lowercase();
+        self.actions.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
+            && self.resources.iter().any(|pattern| matches(pattern, &permission.resource))
+    }
+}
+
+/// IAM writes one of something also without a list.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    let items = match value {
+        Value::Null => &[],
+        Value::Array(items) => items.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    items.iter()
+}
+
+/// `*` stands for any letters, `?` for one.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                // The last star takes one letter more.
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                p = at + 1;
+                t = taken + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|letter| *letter == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cloudformation::Template;
+
+    fn role(statements: &str) -> Result<Role, String> {
+        let text = format!(
+            "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      ManagedPolicyArns: [!Ref M]\n      Policies: \
+             [{{ PolicyDocument: {{ Statement: [{statements}] }} }}]\n  M:\n    Type: AWS::IAM::ManagedPolicy\n    \
+             Properties: {{ PolicyDocument: {{ Statement: {{ Effect: Allow, Action: 'logs:*', Resource: '*' }} }} }}\n"
+        );
+        let stack = Template::parse(&text, "t.yaml").and_then(|it| it.with(&BTreeMap::new())).expect("a stack");
+        Role::of(&stack, "R")
+    }
+
+    fn may(role: &Role, action: &str, resource: &str) -> bool {
+        role.allows(&Permission { action: action.to_owned(), resource: resource.to_owned() })
+    }
+
+    #[test]
+    fn a_call_needs_a_statement_that_allows_it_on_that_resource() {
+        let role = role("{ Effect: Allow, Action: [ecs:Describe*], Resource: 'arn:aws:ecs:*:*:service/shop/*' }");
+        let role = role.expect("a role");
+        assert!(may(&role, "ecs:DescribeServices", "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"));
+        assert!(!may(&role, "ecs:DescribeServices", "arn:aws:ecs:eu-west-1:123456789012:service/other/orders"));
+        assert!(!may(&role, "ecs:DescribeServices", "*"));
+        assert!(!may(&role, "ecs:UpdateService", "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"));
+        assert!(may(&role, "logs:PutLogEvents", "*"), "by its managed policy");
+    }
+
+    #[test]
+    fn what_is_denied_is_not_allowed() {
+        let role = role("{ Effect: Allow, Action: '*', Resource: '*' }, { Effect: Deny, Action: s3:*, Resource: '*' }");
+        let role = role.expect("a role");
+        assert!(may(&role, "ecs:DescribeServices", "*"));
+        assert!(!may(&role, "S3:GetObject", "arn:aws:s3:::b/k"));
+    }
+
+    #[test]
+    fn what_is_not_judged_is_said() {
+        let role = role("{ Effect: Allow, Action: a:b, Resource: '*', Condition: { Bool: { x: true } } }");
+        assert_eq!(role.unwrap_err(), "R: a statement has Condition, which the rehearsal does not judge");
+    }
+
+    #[test]
+    fn stars_and_question_marks_stand_for_letters() {
+        assert!(matches("arn:*:role/?x*", "arn:aws:iam::1:role/axyz"));
+        assert!(matches("*", "") && matches("a*", "a") && matches("*a*b", "xaxab"));
+        assert!(!matches("a?", "a") && !matches("a*b", "abc"));
+    }
+}

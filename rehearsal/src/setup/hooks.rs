@@ -1,0 +1,140 @@
+//! greenlight's own functions, as `template.yaml` deploys them: each under its role, so that a hook that asks for what the
+//! role does not allow is refused here too.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use greenlight::stage::Stage;
+use serde_json::{Value, json};
+
+use super::{BUCKET, Furnisher, hex, log_group, migrations};
+use crate::cloudformation::{Stack, Template};
+use crate::iam::Role;
+use crate::tasks::for_shell;
+use crate::world::functions::{Function, LATEST};
+use crate::world::{ACCOUNT, REGION};
+
+/// What `sam deploy` deploys.
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    Template::parse(include_str!("../../../template.yaml"), "template.yaml").expect("a test reads the same file")
+});
+
+/// Timeout of a hook's function: long enough for the bake that a plan gets that names none.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// The stack of greenlight's functions with these parameters; the others have their defaults.
+pub(crate) fn stack(parameters: &BTreeMap<&str, Value>) -> Stack {
+    TEMPLATE.with(parameters).expect("every scenario fills in the same parameters")
+}
+
+/// The name of greenlight's function at this stage.
+pub fn function_name(stage: Stage) -> String {
+    format!("CodeDeployHook_greenlight-{}", stage.hook_name())
+}
+
+/// What the template says of the function of this name.
+fn function<'s>(stack: &'s Stack, name: &str) -> &'s Value {
+    let mut functions = stack.of_kind("AWS::Serverless::Function").map(|(_, properties)| properties);
+    functions
+        .find(|properties| properties["FunctionName"] == name)
+        .expect("the template has a function for every stage")
+}
+
+/// The role that the template gives this function.
+fn role(stack: &Stack, function: &Value) -> Arc<Role> {
+    let name = function["Role"].as_str().and_then(|arn| arn.rsplit_once('/')).map_or("", |(_, name)| name);
+    Arc::new(Role::of(stack, name).expect("a test judges the same policies"))
+}
+
+fn memory_mib() -> u32 {
+    let memory = TEMPLATE.globals("Function")["MemorySize"].as_u64();
+    memory.and_then(|mib| u32::try_from(mib).ok()).expect("the template says how much memory every function has")
+}
+
+impl Furnisher<'_> {
+    /// The functions of these stages, in a stack that may touch this application, and what it needs, and nothing else.
+    pub(super) fn hooks(&self, application: &str, stages: &[Stage]) -> Vec<Function> {
+        let stack = stack(&self.parameters(application));
+        stages.iter().map(|stage| self.hook(*stage, &stack)).collect()
+    }
+
+    fn parameters(&self, application: &str) -> BTreeMap<&'static str, Value> {
+        let arn = |service: &str, resource: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}");
+        let secret = |name: &str| arn("secretsmanager", format!("secret:{application}/{name}"));
+        let migrator = if self.here.database.is_some() { secret("migrator-??????") } else { String::new() };
+        BTreeMap::from([
+            ("Application", json!(application)),
+            ("DatabaseSecret", json!(migrator)),
+            ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),
+            ("LogGroup", json!(log_group(application))),
+            ("RequestSecrets", json!(secret("*"))),
+            ("RevisionBucket", json!(BUCKET)),
+        ])
+    }
+
+    fn hook(&self, stage: Stage, stack: &Stack) -> Function {
+        let spec = self.loaded.scenario.hooks.iter().find(|(event, _)| event.stage() == stage);
+        let spec = spec.map(|(_, spec)| spec.clone()).unwrap_or_default();
+        let mut environment = BTreeMap::new();
+        if stage == Stage::BeforeAllowTraffic && self.plan.migrates {
+            let folder = migrations(self.loaded, &self.here.sample_migrations);
+            environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), folder.display().to_string());
+        }
+        if let Some(login) = &self.here.database {
+            environment.insert("GREENLIGHT_DATABASE_CA_BUNDLE".to_owned(), login.authority.display().to_string());
+        }
+        if let Some(https) = &self.here.https {
+            environment.insert("GREENLIGHT_CA_BUNDLE".to_owned(), https.roots.display().to_string());
+        }
+        environment.extend(spec.environment);
+        let name = function_name(stage);
+        let deployed = function(stack, &name);
+        // Another program than greenlight's is a function of the user's own, with a role of its own.
+        let (command, role) = match spec.command {
+            Some(command) => (self.bootstrap(&command), None),
+            None => {
+                (vec![self.here.binaries.join(stage.hook_name()).display().to_string()], Some(role(stack, deployed)))
+            }
+        };
+        Function {
+            name,
+            version: LATEST.to_owned(),
+            colour: None,
+            command,
+            environment,
+            timeout: spec.timeout.map_or(HOOK_TIMEOUT, greenlight::units::Span::duration),
+            memory_mib: spec.memory.unwrap_or_else(memory_mib),
+            pace: if stage == Stage::AfterAllowTraffic { self.plan.pace } else { 1.0 },
+            access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
+            role,
+            max_retries: 0,
+        }
+    }
+
+    /// A function knows no working folder of ours: its command is meant relative to the scenario.
+    pub(super) fn bootstrap(&self, command: &str) -> Vec<String> {
+        vec![
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!("cd \"$1\" || exit; {}", for_shell(command)),
+            "bootstrap".to_owned(),
+            self.loaded.folder.display().to_string(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_that_ships_is_understood_with_nothing_but_its_defaults() {
+        let stack = stack(&BTreeMap::new());
+        for stage in Stage::ALL {
+            let role = role(&stack, function(&stack, &function_name(stage)));
+            assert!(role.granted().contains("codedeploy:PutLifecycleEventHookExecutionStatus"), "{stage}");
+        }
+        assert!(memory_mib() >= 128);
+    }
+}
