@@ -4,16 +4,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use greenlight::appspec::AnyAppSpec;
+use greenlight::document::DocumentError;
 use greenlight::plan::Plan;
+use rehearsal::appspec::{self, Group, Remark, Severity};
+use rehearsal::cloudformation::Template;
 use rehearsal::{scenario, text_file};
 
-use crate::{BAD_INPUT, fail, say};
+use crate::BAD_INPUT;
+use crate::terminal::{fail, note, say};
 
 /// Checks each file as what it looks like.
-pub(crate) fn files(files: &[PathBuf]) -> ExitCode {
+pub(crate) fn files(files: &[PathBuf], template: Option<&Path>) -> ExitCode {
+    let group = match template.map(group).transpose() {
+        Ok(group) => group,
+        Err(message) => return fail(&message, BAD_INPUT),
+    };
     let mut code = ExitCode::SUCCESS;
     for file in files {
-        match check(file) {
+        match check(file, group.as_ref()) {
             Ok(kind) => say(&format!("{}: a sound {kind}", file.display())),
             Err(message) => code = fail(&message, BAD_INPUT),
         }
@@ -21,22 +29,47 @@ pub(crate) fn files(files: &[PathBuf]) -> ExitCode {
     code
 }
 
+/// The deployment group that a template defines.
+fn group(template: &Path) -> Result<Group, String> {
+    let text = text_file::read(template).map_err(|error| error.of(template))?;
+    let source = template.display().to_string();
+    let stack = Template::parse(&text, &source).and_then(|template| template.sketched());
+    let group = Group::of(&stack.map_err(|error| error.to_string())?);
+    group.ok_or_else(|| format!("{source}: there is no AWS::CodeDeploy::DeploymentGroup in it"))
+}
+
 /// Top-level keys that only a scenario has.
 const OF_A_SCENARIO: [&str; 11] =
     ["story", "service", "blue", "green", "deployment", "alarms", "plan", "traffic", "faults", "switches", "expect"];
 
-fn check(file: &Path) -> Result<&'static str, String> {
+fn check(file: &Path, group: Option<&Group>) -> Result<&'static str, String> {
     let text = text_file::read(file).map_err(|error| error.of(file))?;
     let source = file.display().to_string();
     let keys = top_level_keys(&text);
     let has = |key: &str| keys.iter().any(|it| it.eq_ignore_ascii_case(key));
     if has("resources") {
-        AnyAppSpec::parse(&text, &source).map(|_| "AppSpec").map_err(|error| error.to_string())
+        app_spec(&text, &source, group).map(|()| "AppSpec")
     } else if OF_A_SCENARIO.into_iter().any(has) {
         scenario::load(file).map(|_| "scenario").map_err(|error| error.to_string())
     } else {
         Plan::parse(&text, &source).map(|_| "plan").map_err(|error| error.to_string())
     }
+}
+
+/// Says everything that is wrong with an AppSpec at once, and notes what may be.
+pub(crate) fn app_spec(text: &str, source: &str, group: Option<&Group>) -> Result<(), String> {
+    let unreadable = AnyAppSpec::parse(text, source).err();
+    let place = |error: &DocumentError| (error.line(), error.column());
+    let told: Vec<_> = unreadable.iter().flat_map(|mistakes| mistakes.iter()).map(place).collect();
+    let mut wrong: Vec<String> = unreadable.iter().map(ToString::to_string).collect();
+    for Remark { severity, error } in appspec::review(text, source, group) {
+        match severity {
+            Severity::Note => note(&error.to_string()),
+            Severity::Mistake if told.contains(&place(&error)) => {}
+            Severity::Mistake => wrong.push(error.to_string()),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 /// The keys that stand at the top of a document, which may be too broken to be parsed: those that are not indented, and

@@ -102,6 +102,13 @@ impl Template {
         Ok(Stack { resources, outputs })
     }
 
+    /// The stack with the parameters' defaults; those that have none stand for themselves by their names.
+    pub fn sketched(&self) -> Result<Stack, TemplateError> {
+        let parameters = self.root.get("Parameters").and_then(Value::as_object).into_iter().flatten();
+        let needed = parameters.filter(|(_, declared)| declared.get("Default").is_none());
+        self.with(&needed.map(|(name, _)| (name.as_str(), Value::from(name.as_str()))).collect())
+    }
+
     /// What SAM gives every resource of this kind (`Function`), before parameters are known.
     pub fn globals(&self, kind: &str) -> &Value {
         self.root.get("Globals").map_or(&Value::Null, |globals| &globals[kind])

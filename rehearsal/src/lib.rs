@@ -4,6 +4,7 @@
 //! loopback in the real wire protocols; behind them is one [`world`]. In reading order:
 
 pub mod alb;
+pub mod appspec;
 pub mod certificates;
 pub mod clock;
 pub mod cloudformation;

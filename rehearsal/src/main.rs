@@ -9,6 +9,7 @@ use rehearsal::reaper;
 use rehearsal::scenario::Scenario;
 
 mod check;
+mod fill;
 mod mutate;
 mod play;
 mod serve;
@@ -37,7 +38,13 @@ enum Verb {
         /// The files
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// A CloudFormation template with the deployment group that the AppSpec files are for
+        #[arg(long, value_name = "FILE")]
+        template: Option<PathBuf>,
     },
+    /// Fills in AppSpec files
+    #[command(subcommand, name = "appspec")]
+    AppSpec(fill::AppSpec),
     /// Prints the JSON Schema of a document, for editors
     Schema {
         /// Of which document
@@ -71,7 +78,8 @@ fn main() -> ExitCode {
         }
         Verb::Mutant(behind) => behind.run(),
         Verb::Mutate(mutate) => in_runtime(mutate.go()),
-        Verb::Check { files } => check::files(&files),
+        Verb::Check { files, template } => check::files(&files, template.as_deref()),
+        Verb::AppSpec(app_spec) => app_spec.go(),
         Verb::Schema { of } => schema(of),
         Verb::List => list(),
         Verb::Run(run) => in_runtime(run.go()),

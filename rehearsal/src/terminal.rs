@@ -60,9 +60,18 @@ impl Page {
 
 /// Writes an error, and returns the code to end with.
 pub(crate) fn fail(message: &str, code: u8) -> ExitCode {
+    tell(message);
+    ExitCode::from(code)
+}
+
+/// Writes what is worth knowing and no error.
+pub(crate) fn note(message: &str) {
+    tell(&format!("note: {message}"));
+}
+
+fn tell(message: &str) {
     // There is nobody left to tell.
     let _ = writeln!(io::stderr(), "rehearse: {message}");
-    ExitCode::from(code)
 }
 
 /// Everything that ends `rehearse` early. Listened to from the beginning, so that nothing is missed in between.

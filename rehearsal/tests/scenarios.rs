@@ -207,6 +207,7 @@ fn an_alarm_in_the_bake_takes_users_back() {
 const GRANTED_ANYWAY: &[(&str, &str)] = &[
     ("logs:CreateLogStream", "Lambda itself writes the function's log with the function's role"),
     ("logs:PutLogEvents", "as above"),
+    ("sqs:SendMessage", "Lambda itself keeps the event of a function that died, with the function's role"),
     ("ec2:AssignPrivateIpAddresses", "Lambda itself connects a function to a VPC with the function's role"),
     ("ec2:CreateNetworkInterface", "as above"),
     ("ec2:DeleteNetworkInterface", "as above"),
@@ -267,7 +268,7 @@ fn with_every_condition() -> BTreeMap<&'static str, Value> {
         ("FunctionsToInvoke", json!("arn:aws:lambda:eu-west-1:123456789012:function:orders:*")),
         ("RequestSecrets", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/token-abcdef")),
         ("RevisionBucket", json!("revisions")),
-        ("SecurityGroupIds", json!("sg-1")),
-        ("SubnetIds", json!("subnet-1")),
+        ("SecurityGroupIds", json!("sg-0")),
+        ("SubnetIds", json!("subnet-0")),
     ])
 }

@@ -115,7 +115,7 @@ async fn compare(oha: &str) -> Result<(), Failure> {
 
     let (rate, seconds) = STALL;
     println!("p99 with a stall of one second in {seconds} s at {rate}/s");
-    println!("(right: {rate} requests were due within it, the 1 % that waited longest waited more than 900 ms)\n");
+    println!("(right: {rate} requests were due within it, and of all the longest 1 % waited 900 ms or more)\n");
     let control = format!("127.0.0.1:{port}");
     let (_, theirs) = {
         let stall = tokio::spawn(stall(control.clone()));

@@ -3,10 +3,11 @@
 use std::fmt;
 
 /// A lifecycle event of a deployment that calls a Lambda function: of an ECS service, and the last two of a function too.
+/// The earlier is the lesser.
 ///
 /// CodeDeploy's event does not say which one fired, so the stage is a constant of the binary.
 /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Before the green task set exists. Production and test listener forward to blue.
     BeforeInstall,

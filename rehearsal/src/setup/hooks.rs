@@ -65,6 +65,8 @@ impl Furnisher<'_> {
         let migrator = if self.here.database.is_some() { secret("migrator-??????") } else { String::new() };
         BTreeMap::from([
             ("Application", json!(application)),
+            ("Cluster", json!(self.service.cluster)),
+            ("Database", json!(application)),
             ("DatabaseSecret", json!(migrator)),
             ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),
             ("LogGroup", json!(log_group(application))),
