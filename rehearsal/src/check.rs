@@ -39,8 +39,20 @@ fn group(template: &Path) -> Result<Group, String> {
 }
 
 /// Top-level keys that only a scenario has.
-const OF_A_SCENARIO: [&str; 11] =
-    ["story", "service", "blue", "green", "deployment", "alarms", "plan", "traffic", "faults", "switches", "expect"];
+const OF_A_SCENARIO: [&str; 12] = [
+    "story",
+    "template",
+    "service",
+    "blue",
+    "green",
+    "deployment",
+    "alarms",
+    "plan",
+    "traffic",
+    "faults",
+    "switches",
+    "expect",
+];
 
 fn check(file: &Path, group: Option<&Group>) -> Result<&'static str, String> {
     let text = text_file::read(file).map_err(|error| error.of(file))?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use self::intrinsic::Resolver;
+use self::intrinsic::{Resolver, STACK_NAME};
 
 /// A template, before its parameters are known.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Stack {
     pub resources: BTreeMap<String, Resource>,
     /// Outputs by logical id.
     pub outputs: BTreeMap<String, Value>,
+    /// What it exports to other stacks, by the name without that of the stack.
+    pub exports: BTreeMap<String, Value>,
 }
 
 /// A resource.
@@ -72,6 +74,16 @@ impl Template {
 
     /// The stack that it makes with these parameters; the others have their defaults.
     pub fn with(&self, parameters: &BTreeMap<&str, Value>) -> Result<Stack, TemplateError> {
+        self.beside(&BTreeMap::new(), parameters)
+    }
+
+    /// As [`Self::with`], where other stacks export these values. An import finds one by the end of its name: what the
+    /// other stack is called is a matter of whoever deploys it.
+    pub fn beside(
+        &self,
+        exports: &BTreeMap<String, Value>,
+        parameters: &BTreeMap<&str, Value>,
+    ) -> Result<Stack, TemplateError> {
         let section = |name: &str| self.root.get(name).and_then(Value::as_object).into_iter().flatten();
         let failed = |place: &str, reason: String| TemplateError::Unresolved {
             source_name: self.source.clone(),
@@ -82,7 +94,8 @@ impl Template {
         if let Some(unknown) = parameters.keys().find(|name| !declared.iter().any(|it| it == *name)) {
             return Err(failed(unknown, "the template has no such parameter".to_owned()));
         }
-        let resolver = Resolver::new(&self.root, parameters).map_err(|(place, reason)| failed(&place, reason))?;
+        let resolver =
+            Resolver::new(&self.root, parameters, exports).map_err(|(place, reason)| failed(&place, reason))?;
         let mut resources = BTreeMap::new();
         for (name, resource) in section("Resources") {
             if let Some(condition) = resource["Condition"].as_str()
@@ -94,19 +107,44 @@ impl Template {
             let kind = resource["Type"].as_str().unwrap_or_default().to_owned();
             resources.insert(name.clone(), Resource { kind, properties: properties.unwrap_or_default() });
         }
-        let mut outputs = BTreeMap::new();
+        let (mut outputs, mut exports) = (BTreeMap::new(), BTreeMap::new());
         for (name, output) in section("Outputs") {
             let value = resolver.resolve(&output["Value"]).map_err(|reason| failed(name, reason))?;
-            outputs.insert(name.clone(), value.unwrap_or_default());
+            let value = value.unwrap_or_default();
+            let export = resolver.resolve(&output["Export"]["Name"]).map_err(|reason| failed(name, reason))?;
+            if let Some(Value::String(export)) = export {
+                exports.insert(export.strip_prefix(STACK_NAME).unwrap_or(&export).to_owned(), value.clone());
+            }
+            outputs.insert(name.clone(), value);
         }
-        Ok(Stack { resources, outputs })
+        Ok(Stack { resources, outputs, exports })
     }
 
     /// The stack with the parameters' defaults; those that have none stand for themselves by their names.
     pub fn sketched(&self) -> Result<Stack, TemplateError> {
+        self.sketched_beside(&BTreeMap::new(), &BTreeMap::new())
+    }
+
+    /// As [`Self::sketched`], beside other stacks, and with those of these parameters that the template has.
+    pub fn sketched_beside(
+        &self,
+        exports: &BTreeMap<String, Value>,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Stack, TemplateError> {
         let parameters = self.root.get("Parameters").and_then(Value::as_object).into_iter().flatten();
-        let needed = parameters.filter(|(_, declared)| declared.get("Default").is_none());
-        self.with(&needed.map(|(name, _)| (name.as_str(), Value::from(name.as_str()))).collect())
+        let value = |(name, declared): (&'_ String, &Value)| match given.get(name) {
+            Some(value) => Some((name.clone(), Value::from(value.as_str()))),
+            None if declared.get("Default").is_none() => Some((name.clone(), Value::from(name.as_str()))),
+            None => None,
+        };
+        let parameters: BTreeMap<String, Value> = parameters.filter_map(value).collect();
+        let parameters = parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        self.beside(exports, &parameters)
+    }
+
+    /// Whether it has this parameter.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.root.get("Parameters").is_some_and(|parameters| parameters.get(name).is_some())
     }
 
     /// What SAM gives every resource of this kind (`Function`), before parameters are known.

@@ -13,7 +13,7 @@ use greenlight::stage::Stage;
 use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
-use rehearsal::scenario::{self, Loaded};
+use rehearsal::scenario::{self, Loaded, TemplateSpec};
 use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
 use tokio::sync::mpsc;
@@ -31,6 +31,13 @@ pub(crate) struct Run {
     /// Plays every scenario that comes with greenlight
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    /// A CloudFormation template that defines service, deployment group, listeners and alarms; again for each that it
+    /// imports from
+    #[arg(long, value_name = "FILE")]
+    template: Vec<PathBuf>,
+    /// A parameter of the templates
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter, requires = "template")]
+    parameter: Vec<(String, String)>,
     /// How many are played side by side
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
@@ -51,7 +58,11 @@ impl Run {
         } else {
             self.names.iter().map(|name| find(name)).collect()
         };
-        let loaded = match read(&paths) {
+        let template = match self.template() {
+            Ok(template) => template,
+            Err(error) => return fail(&format!("{error:#}"), 1),
+        };
+        let loaded = match read_with(&paths, template.as_ref()) {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
@@ -95,6 +106,22 @@ impl Run {
     }
 }
 
+impl Run {
+    /// What was typed is relative to where it was typed.
+    fn template(&self) -> Result<Option<TemplateSpec>> {
+        if self.template.is_empty() {
+            return Ok(None);
+        }
+        let files = self.template.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?;
+        Ok(Some(TemplateSpec { files, parameters: self.parameter.iter().cloned().collect() }))
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected a parameter's name, `=` and its value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// A scenario by its name, or a file by its path.
 pub(crate) fn find(name: &str) -> PathBuf {
     let known = scenarios().join(format!("{name}.yaml"));
@@ -103,9 +130,13 @@ pub(crate) fn find(name: &str) -> PathBuf {
 
 /// Reads all of them, and says what is wrong with each.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
+    read_with(paths, None)
+}
+
+fn read_with(paths: &[PathBuf], template: Option<&TemplateSpec>) -> Result<Vec<Loaded>, ExitCode> {
     let (mut all, mut refused) = (Vec::new(), None);
     for path in paths {
-        match scenario::load(path) {
+        match scenario::load_with(path, template) {
             Ok(loaded) => all.push(loaded),
             Err(error) => refused = Some(unknown(path, &error)),
         }

@@ -23,6 +23,7 @@ pub mod migrations;
 mod rules;
 mod sense;
 mod service;
+mod template;
 mod trouble;
 
 pub use deployment::{
@@ -31,6 +32,7 @@ pub use deployment::{
 pub use expectation::Expectation;
 pub use function::FunctionSpec;
 pub use service::{SecretSpec, ServiceSpec, Version, Zone};
+pub use template::TemplateSpec;
 pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.
@@ -41,6 +43,9 @@ pub struct Scenario {
     #[serde(default, deserialize_with = "rules::story")]
     #[schemars(required)]
     pub story: String,
+    /// CloudFormation templates that define service, deployment, listeners and alarms.
+    #[serde(default)]
+    pub template: Option<Spanned<TemplateSpec>>,
     /// The service.
     #[serde(default)]
     pub service: ServiceSpec,
@@ -220,6 +225,9 @@ pub enum LoadError {
     /// It is wrong.
     #[error("{0}")]
     Document(#[from] Mistakes),
+    /// The templates that were given beside it are of no use.
+    #[error("{0}")]
+    Template(String),
     /// Its file could not be read.
     #[error("{}", source.of(path))]
     Unreadable {
@@ -232,13 +240,26 @@ pub enum LoadError {
 
 /// Reads a scenario and everything it refers to, and starts nothing.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    load_with(path, None)
+}
+
+/// As [`load`], with these templates in place of its own.
+pub fn load_with(path: &Path, template: Option<&TemplateSpec>) -> Result<Loaded, LoadError> {
     let text = text_file::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     let source = path.display().to_string();
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     // The plan is another document: its mistakes are told beside the scenario's.
-    let mut wrong_plan = None;
+    let (mut wrong_plan, mut wrong_template) = (None, None);
     let read = document::parse_and_judge(&text, &source, &[], |written: Spanned<Scenario>, judge| {
-        let Spanned { value: scenario, referenced: place, .. } = written;
+        let Spanned { value: mut scenario, referenced: place, .. } = written;
+        match (template, scenario.template.take()) {
+            (Some(given), _) => wrong_template = template::define(&mut scenario, given, &folder).err(),
+            (None, Some(own)) => {
+                let defined = template::define(&mut scenario, &own.value, &folder);
+                judge.keep(defined.map_err(|reason| judge.wrong(own.referenced, reason)));
+            }
+            (None, None) => {}
+        }
         scenario.check(&sense::Sense { judge, folder: &folder, place });
         let plan = judge.part(scenario.plan.as_ref(), |named| {
             let file = folder.join(&named.value);
@@ -250,6 +271,9 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         });
         Some((scenario, plan))
     });
+    if let Some(reason) = wrong_template {
+        return Err(LoadError::Template(reason));
+    }
     let (scenario, plan) = match (read, wrong_plan) {
         (Ok(read), None) => read,
         (Ok(_), Some(wrong)) => return Err(wrong.into()),

@@ -152,6 +152,7 @@ scenarios! {
     all_of_production_moves_at_once = "all-at-once",
     the_app_spec_is_found_in_s3 = "app-spec-in-s3",
     the_app_spec_is_read_in_the_version_that_is_deployed = "app-spec-of-one-version",
+    what_would_be_deployed_is_what_is_rehearsed = "the-environment",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",

@@ -6,18 +6,40 @@ use serde_json::{Map, Value};
 
 use crate::world::{ACCOUNT, REGION};
 
+/// The name of every stack.
+pub(super) const STACK_NAME: &str = "rehearsal";
+
 /// Works out values. `None` stands for `AWS::NoValue`: whatever has it is left out.
 pub(super) struct Resolver<'t> {
     root: &'t Map<String, Value>,
     parameters: BTreeMap<&'t str, Value>,
+    /// What other stacks export, by the end of its name.
+    exports: &'t BTreeMap<String, Value>,
 }
+
+/// The properties in which resources are given names.
+const NAMES: [&str; 9] = [
+    "FunctionName",
+    "LogGroupName",
+    "QueueName",
+    "AlarmName",
+    "ServiceName",
+    "ClusterName",
+    "DeploymentConfigName",
+    "ApplicationName",
+    "Name",
+];
 
 /// What is wrong, in words.
 type Resolved<T> = Result<T, String>;
 
 impl<'t> Resolver<'t> {
     /// Or the parameter that has no value, and why.
-    pub(super) fn new(root: &'t Map<String, Value>, given: &BTreeMap<&str, Value>) -> Result<Self, (String, String)> {
+    pub(super) fn new(
+        root: &'t Map<String, Value>,
+        given: &BTreeMap<&str, Value>,
+        exports: &'t BTreeMap<String, Value>,
+    ) -> Result<Self, (String, String)> {
         let mut parameters = BTreeMap::new();
         for (name, declared) in root.get("Parameters").and_then(Value::as_object).into_iter().flatten() {
             let value = given.get(name.as_str()).or_else(|| declared.get("Default"));
@@ -32,7 +54,7 @@ impl<'t> Resolver<'t> {
             };
             parameters.insert(name.as_str(), value);
         }
-        Ok(Self { root, parameters })
+        Ok(Self { root, parameters, exports })
     }
 
     /// Whether a condition of the template holds.
@@ -105,7 +127,7 @@ impl<'t> Resolver<'t> {
                 let found = found.map(|map| &map[text(&second).unwrap_or_default()]).filter(|found| !found.is_null());
                 found.cloned().ok_or_else(|| format!("Fn::FindInMap finds nothing at {first}, {second}"))?
             }
-            "Fn::ImportValue" => self.resolve(argument)?.unwrap_or_default(),
+            "Fn::ImportValue" => self.import(self.resolve(argument)?.unwrap_or_default()),
             "Fn::GetAZs" => crate::world::ZONES.into_iter().collect(),
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" | "Condition" => {
                 self.truth(&Value::Object(Map::from_iter([(name.to_owned(), argument.clone())])))?.into()
@@ -119,6 +141,13 @@ impl<'t> Resolver<'t> {
         let items = self.resolve(argument)?.unwrap_or_default();
         let items = items.as_array().cloned().unwrap_or_default();
         items.try_into().map_err(|_| format!("{argument} must be a list of {N}"))
+    }
+
+    /// What another stack exports under this name; the name itself where that stack is not known.
+    fn import(&self, name: Value) -> Value {
+        let wanted = shown(&name);
+        let found = self.exports.iter().filter(|(end, _)| wanted.ends_with(end.as_str()));
+        found.max_by_key(|(end, _)| end.len()).map_or(name, |(_, value)| value.clone())
     }
 
     fn truth(&self, condition: &Value) -> Resolved<bool> {
@@ -146,7 +175,7 @@ impl<'t> Resolver<'t> {
             "AWS::AccountId" => Some(ACCOUNT),
             "AWS::Partition" => Some("aws"),
             "AWS::Region" => Some(REGION),
-            "AWS::StackName" => Some("rehearsal"),
+            "AWS::StackName" => Some(STACK_NAME),
             "AWS::URLSuffix" => Some("amazonaws.com"),
             _ => None,
         };
@@ -158,6 +187,7 @@ impl<'t> Resolver<'t> {
         }
         Ok(Some(match self.kind(name)? {
             "AWS::IAM::ManagedPolicy" => self.attribute(name, "Arn")?,
+            kind if kind.starts_with("AWS::ElasticLoadBalancingV2::") => self.attribute(name, "Arn")?,
             _ => self.physical(name)?.into(),
         }))
     }
@@ -183,7 +213,7 @@ impl<'t> Resolver<'t> {
     /// The name that a resource is given, else its logical id.
     fn physical(&self, name: &str) -> Resolved<String> {
         let properties = self.section("Resources", name).map_or(&Value::Null, |resource| &resource["Properties"]);
-        let own = ["FunctionName", "LogGroupName", "QueueName", "Name"].iter().find_map(|key| properties.get(*key));
+        let own = NAMES.iter().find_map(|key| properties.get(*key));
         match own {
             Some(own) => Ok(self.resolve(own)?.as_ref().map_or_else(|| name.to_owned(), shown)),
             None => Ok(name.to_owned()),
