@@ -62,6 +62,13 @@ pub enum TemplateError {
     },
 }
 
+/// What becomes of a resource with a function that is not played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unplayed {
+    Refused,
+    LeftOut,
+}
+
 impl Template {
     /// Reads a template in YAML or JSON. `source` is its name in messages.
     pub fn parse(text: &str, source: &str) -> Result<Self, TemplateError> {
@@ -74,15 +81,16 @@ impl Template {
 
     /// The stack that it makes with these parameters; the others have their defaults.
     pub fn with(&self, parameters: &BTreeMap<&str, Value>) -> Result<Stack, TemplateError> {
-        self.beside(&BTreeMap::new(), parameters)
+        self.beside(&BTreeMap::new(), parameters, Unplayed::Refused)
     }
 
-    /// As [`Self::with`], where other stacks export these values. An import finds one by the end of its name: what the
-    /// other stack is called is a matter of whoever deploys it.
-    pub fn beside(
+    /// Where other stacks export these values. An import finds one by the end of its name: what the other stack is called
+    /// is a matter of whoever deploys it.
+    fn beside(
         &self,
         exports: &BTreeMap<String, Value>,
         parameters: &BTreeMap<&str, Value>,
+        unplayed: Unplayed,
     ) -> Result<Stack, TemplateError> {
         let section = |name: &str| self.root.get(name).and_then(Value::as_object).into_iter().flatten();
         let failed = |place: &str, reason: String| TemplateError::Unresolved {
@@ -103,7 +111,11 @@ impl Template {
             {
                 continue;
             }
-            let properties = resolver.resolve(&resource["Properties"]).map_err(|reason| failed(name, reason))?;
+            let properties = match resolver.resolve(&resource["Properties"]) {
+                Ok(properties) => properties,
+                Err(_) if unplayed == Unplayed::LeftOut => continue,
+                Err(reason) => return Err(failed(name, reason)),
+            };
             let kind = resource["Type"].as_str().unwrap_or_default().to_owned();
             resources.insert(name.clone(), Resource { kind, properties: properties.unwrap_or_default() });
         }
@@ -120,7 +132,8 @@ impl Template {
         Ok(Stack { resources, outputs, exports })
     }
 
-    /// The stack with the parameters' defaults; those that have none stand for themselves by their names.
+    /// The stack with the parameters' defaults; those that have none stand for themselves by their names. A resource that
+    /// cannot be worked out is not in it.
     pub fn sketched(&self) -> Result<Stack, TemplateError> {
         self.sketched_beside(&BTreeMap::new(), &BTreeMap::new())
     }
@@ -139,7 +152,7 @@ impl Template {
         };
         let parameters: BTreeMap<String, Value> = parameters.filter_map(value).collect();
         let parameters = parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        self.beside(exports, &parameters)
+        self.beside(exports, &parameters, Unplayed::LeftOut)
     }
 
     /// Whether it has this parameter.

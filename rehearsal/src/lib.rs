@@ -28,5 +28,6 @@ pub mod tasks;
 pub mod text_file;
 pub mod traffic;
 pub mod transcript;
+mod wildcards;
 pub mod wire;
 pub mod world;
