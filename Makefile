@@ -4,7 +4,7 @@ SCENARIO ?=
 ALL ?=
 PROFILE ?= release
 
-.PHONY: help rehearse serve test check fmt clippy doc licences infra bench bench-load clean
+.PHONY: help rehearse serve test check fmt clippy doc licences infra package bench bench-load clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ licences:
 
 infra: ## Lints the templates, the environment's stacks and the workflows
 	@scripts/infra
+
+package: ## Builds the functions with SAM and rehearses a deployment with exactly those
+	@scripts/package
 
 bench: ## Measures the hooks beside a bare runtime and Python [PROFILE=dev]
 	@PROFILE=$(PROFILE) scripts/bench

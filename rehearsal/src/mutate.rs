@@ -43,7 +43,7 @@ pub(crate) struct Mutate {
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The folder with the hooks' binaries; that of this program when missing
+    /// The folder with the hooks' binaries, `.aws-sam/build` for instance; that of this program when missing
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
 }

@@ -14,6 +14,7 @@ use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
 use rehearsal::scenario::{self, Loaded, TemplateSpec};
+use rehearsal::setup::hook_binary;
 use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
 use tokio::sync::mpsc;
@@ -44,7 +45,7 @@ pub(crate) struct Run {
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The folder with the hooks' binaries; that of this program when missing
+    /// The folder with the hooks' binaries, `.aws-sam/build` for instance; that of this program when missing
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
 }
@@ -159,30 +160,36 @@ fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
 
 pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, loaded: &[Loaded]) -> Result<Machine> {
     let exe = std::env::current_exe().context("this program cannot tell where it is")?;
-    let binaries = match artifacts {
-        Some(folder) => folder.to_owned(),
-        None => exe.parent().map(Path::to_owned).unwrap_or_default(),
-    };
-    let missing = |name: &str| !binaries.join(name).is_file();
+    let beside = exe.parent().map(Path::to_owned).unwrap_or_default();
+    let hooks = artifacts.map_or_else(|| beside.clone(), Path::to_owned);
+    // A function starts elsewhere.
+    let hooks = std::path::absolute(&hooks).with_context(|| format!("{} is no folder", hooks.display()))?;
+    let sample_service = beside.join("orders");
     let own = |stage: &&Stage| loaded.iter().any(|it| it.scenario.runs_own_hook(**stage));
-    let mut needed: Vec<&str> = Stage::ALL.iter().filter(own).map(|stage| stage.hook_name()).collect();
-    if loaded.iter().any(|it| it.scenario.runs_sample_service()) {
-        needed.push("orders");
+    let needed = Stage::ALL.iter().filter(own).filter(|stage| !hook_binary(&hooks, **stage).is_file());
+    let needed: Vec<&str> = needed.map(|stage| stage.hook_name()).collect();
+    are_there(&needed, &hooks)?;
+    if loaded.iter().any(|it| it.scenario.runs_sample_service()) && !sample_service.is_file() {
+        are_there(&["orders"], &beside)?;
     }
-    needed.retain(|name| missing(name));
-    anyhow::ensure!(
-        needed.is_empty(),
-        "{} {} not in {}; `make rehearse` builds everything",
-        needed.join(", "),
-        if needed.len() == 1 { "is" } else { "are" },
-        binaries.display()
-    );
     Ok(Machine {
-        binaries,
+        hooks,
+        sample_service,
         sample_migrations: Path::new(env!("CARGO_MANIFEST_DIR")).join("../environment/app/migrations"),
         reaper: Some(Reaper::start(&exe).context("the reaper cannot start")?),
         endpoint_port,
     })
+}
+
+fn are_there(missing: &[&str], folder: &Path) -> Result<()> {
+    anyhow::ensure!(
+        missing.is_empty(),
+        "{} {} not in {}; `make rehearse` builds everything",
+        missing.join(", "),
+        if missing.len() == 1 { "is" } else { "are" },
+        folder.display()
+    );
+    Ok(())
 }
 
 async fn play(loaded: Loaded, machine: &Machine, page: Page) -> Result<Outcome> {

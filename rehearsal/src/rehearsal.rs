@@ -46,8 +46,10 @@ const BETWEEN: &str = "between deployments";
 /// What a rehearsal needs of this machine.
 #[derive(Clone)]
 pub struct Machine {
-    /// The folder with the hooks' binaries and the sample service.
-    pub binaries: PathBuf,
+    /// The folder with the hooks' binaries: by their names, or as `sam build` lays them out.
+    pub hooks: PathBuf,
+    /// The sample service.
+    pub sample_service: PathBuf,
     /// The sample service's migrations.
     pub sample_migrations: PathBuf,
     /// Clears up when this process is killed.
@@ -103,7 +105,8 @@ impl Rehearsal {
         let https = Encryption::of(&loaded)?;
         let plan = ServedPlan::of(loaded.plan.as_ref().map(|(_, text)| text.as_str()));
         let here = Surroundings {
-            binaries: machine.binaries.clone(),
+            hooks: machine.hooks.clone(),
+            sample_service: machine.sample_service.clone(),
             sample_migrations: machine.sample_migrations.clone(),
             database: postgres.as_ref().map(|postgres| login(postgres, &loaded)),
             https: match &https {
@@ -377,7 +380,7 @@ fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) 
 
 fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: &str) -> JoinSet<()> {
     // What a task definition starts that a person registers without a command.
-    let sample = || LaunchCommand::Program(vec![machine.binaries.join("orders").display().to_string()]);
+    let sample = || LaunchCommand::Program(vec![machine.sample_service.display().to_string()]);
     let launch = Launch {
         command: loaded.scenario.service.command.clone().map_or_else(sample, LaunchCommand::Shell),
         port_variable: loaded.scenario.service.port_variable.clone(),

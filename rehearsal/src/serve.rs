@@ -31,7 +31,7 @@ pub(crate) struct Serve {
     /// How many times faster than real time the world runs while a deployment only waits
     #[arg(long, value_name = "TIMES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pace: u32,
-    /// The folder with the hooks' binaries; that of this program when missing
+    /// The folder with the hooks' binaries, `.aws-sam/build` for instance; that of this program when missing
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
 }

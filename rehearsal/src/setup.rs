@@ -30,7 +30,7 @@ use crate::world::{ACCOUNT, REGION, State, World};
 mod function;
 mod hooks;
 
-pub use self::hooks::function_name;
+pub use self::hooks::{function_name, hook_binary};
 
 /// Name of the container that the load balancer talks to.
 const CONTAINER: &str = "app";
@@ -45,8 +45,10 @@ pub const BUCKET: &str = "greenlight-rehearsal";
 
 /// What the scenario does not say because it is a matter of this machine.
 pub struct Surroundings {
-    /// The folder with the hooks' binaries and the sample service.
-    pub binaries: PathBuf,
+    /// The folder with the hooks' binaries.
+    pub hooks: PathBuf,
+    /// The sample service.
+    pub sample_service: PathBuf,
     /// The sample service's migrations.
     pub sample_migrations: PathBuf,
     /// The database, where the service has one.
@@ -233,7 +235,7 @@ impl Furnisher<'_> {
         let command = version.command.as_ref().or(self.service.command.as_ref());
         let command = match command {
             Some(command) => vec!["sh".to_owned(), "-c".to_owned(), for_shell(command)],
-            None => vec![self.here.binaries.join("orders").display().to_string()],
+            None => vec![self.here.sample_service.display().to_string()],
         };
         let labels = self.plan.text.iter().map(|text| ("greenlight.plan".to_owned(), text.clone())).collect();
         TaskDefinition {

@@ -45,7 +45,8 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
     let world = Arc::new(World::new(Clock::new()));
     let plan = ServedPlan::of(None);
     let here = Surroundings {
-        binaries: PathBuf::from("bin"),
+        hooks: PathBuf::from("bin"),
+        sample_service: PathBuf::from("bin/orders"),
         sample_migrations: PathBuf::from("migrations"),
         database: None,
         https: None,

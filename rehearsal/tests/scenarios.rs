@@ -204,6 +204,20 @@ fn an_alarm_in_the_bake_takes_users_back() {
     played(WITHOUT_TRANSCRIPT);
 }
 
+#[test]
+fn hooks_are_found_where_sam_build_puts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = programs::rehearse().parent().unwrap();
+    for stage in Stage::ALL {
+        let of_hook = folder.path().join(stage.event_name());
+        std::fs::create_dir(&of_hook).unwrap();
+        std::os::unix::fs::symlink(built.join(stage.hook_name()), of_hook.join("bootstrap")).unwrap();
+    }
+    let mut command = Command::new(programs::rehearse());
+    let output = command.args(["run", "all-at-once", "--artifacts"]).arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 /// Granted although no scenario needs it, and why.
 const GRANTED_ANYWAY: &[(&str, &str)] = &[
     ("logs:CreateLogStream", "Lambda itself writes the function's log with the function's role"),

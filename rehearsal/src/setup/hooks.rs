@@ -2,6 +2,7 @@
 //! role does not allow is refused here too.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -31,6 +32,12 @@ pub(crate) fn stack(parameters: &BTreeMap<&str, Value>) -> Stack {
 /// The name of greenlight's function at this stage.
 pub fn function_name(stage: Stage) -> String {
     format!("CodeDeployHook_greenlight-{}", stage.hook_name())
+}
+
+/// Where this hook's binary is in a folder: by its name as cargo leaves it, else where `sam build` puts it.
+pub fn hook_binary(folder: &Path, stage: Stage) -> PathBuf {
+    let by_name = folder.join(stage.hook_name());
+    if by_name.is_file() { by_name } else { folder.join(stage.event_name()).join("bootstrap") }
 }
 
 /// What the template says of the function of this name.
@@ -95,9 +102,7 @@ impl Furnisher<'_> {
         // Another program than greenlight's is a function of the user's own, with a role of its own.
         let (command, role) = match spec.command {
             Some(command) => (self.bootstrap(&command), None),
-            None => {
-                (vec![self.here.binaries.join(stage.hook_name()).display().to_string()], Some(role(stack, deployed)))
-            }
+            None => (vec![hook_binary(&self.here.hooks, stage).display().to_string()], Some(role(stack, deployed))),
         };
         Function {
             name,
