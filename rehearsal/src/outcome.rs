@@ -287,3 +287,31 @@ fn in_words(production: &[Weight]) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::PhaseSummary;
+
+    /// Whether a share of 10 % is held to be so when green answered `green` of `sent` requests in the first step.
+    fn is_near(sent: u64, green: u64) -> bool {
+        let step = PhaseSummary { name: "AllowTraffic 10 %".to_owned(), sent, green, ..PhaseSummary::default() };
+        let ledger = LedgerSummary { phases: vec![step], ..LedgerSummary::default() };
+        let mut outcome = Outcome::of("a-scenario", "d-1", &State::default(), ledger);
+        let share = greenlight::document::parse("canary_share: 10%", "expect").expect("an expectation");
+        outcome.judge(&share, "");
+        outcome.as_expected
+    }
+
+    /// Every tenth request goes to green: of 41, the first and the last may both be one.
+    #[test]
+    fn a_short_first_step_may_be_a_request_off_its_share() {
+        assert!(is_near(41, 5) && is_near(60, 6) && is_near(200, 24));
+        assert!(!is_near(41, 6) && !is_near(60, 9) && !is_near(200, 26) && !is_near(40, 2));
+    }
+
+    #[test]
+    fn a_step_in_which_nobody_asked_is_no_canary() {
+        assert!(!is_near(0, 0));
+    }
+}

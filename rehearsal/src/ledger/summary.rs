@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{AnsweredBy, End, Entry};
 
 /// What became of the requests, by phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LedgerSummary {
     /// Phases in the order they were entered.
     pub phases: Vec<PhaseSummary>,
@@ -18,7 +18,7 @@ pub struct LedgerSummary {
 }
 
 /// What became of the requests of a phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PhaseSummary {
     /// Its name; `total` for all.
     pub name: String,
