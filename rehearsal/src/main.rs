@@ -9,9 +9,9 @@ use rehearsal::reaper;
 use rehearsal::scenario::Scenario;
 
 mod check;
-mod fill;
 mod mutate;
 mod play;
+mod render;
 mod serve;
 mod terminal;
 
@@ -44,7 +44,7 @@ enum Verb {
     },
     /// Fills in AppSpec files
     #[command(subcommand, name = "appspec")]
-    AppSpec(fill::AppSpec),
+    AppSpec(render::AppSpec),
     /// Prints the JSON Schema of a document, for editors
     Schema {
         /// Of which document

@@ -57,14 +57,6 @@ impl<D: AnyDeployment> Checks<D> {
     }
 }
 
-impl<D: AnyDeployment> Clone for Checks<D> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<D: AnyDeployment> Copy for Checks<D> {}
-
 /// The checks of a hook on each of CodeDeploy's platforms.
 #[derive(Debug)]
 pub struct Questions {

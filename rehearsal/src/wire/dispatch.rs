@@ -78,10 +78,11 @@ fn operations(service: Service) -> &'static [(&'static str, Operation)] {
 pub(crate) async fn answer(wire: &Wire, parts: &Parts, body: &Bytes) -> Outcome {
     let began = Instant::now();
     let request = Recognised::of(&wire.world, parts, body);
+    let needed = request.needed(&wire.world);
     let place = wire.calls.begin(Call {
         at: wire.world.now(),
         caller: request.caller.clone(),
-        needed: request.needed(&wire.world),
+        needed: needed.clone(),
         service: request.service_name(),
         operation: request.operation.clone(),
         status: None,
@@ -90,7 +91,7 @@ pub(crate) async fn answer(wire: &Wire, parts: &Parts, body: &Bytes) -> Outcome 
     });
     let reply = match request.check_signature() {
         Err(refusal) => Some(request.refuse(&refusal)),
-        Ok(()) => request.struck_or_answered(wire).await,
+        Ok(()) => request.struck_or_answered(wire, &needed).await,
     };
     match reply {
         None => {
@@ -173,7 +174,7 @@ impl<'a> Recognised<'a> {
     }
 
     /// `None` when a fault closes the connection.
-    async fn struck_or_answered(&self, wire: &Wire) -> Option<Reply> {
+    async fn struck_or_answered(&self, wire: &Wire, needed: &[Permission]) -> Option<Reply> {
         let service = self.service_name();
         let strike = faults::strike(&wire.world, self.caller.as_deref(), &service, &self.operation);
         match strike {
@@ -183,11 +184,11 @@ impl<'a> Recognised<'a> {
             Some(Strike::Reset) => return None,
             Some(Strike::Garbage) => return Some(self.garbage()),
             Some(Strike::Empty) => return Some(self.write(&Output::Map(Vec::new()))),
-            Some(Strike::Deny) => return Some(self.deny(&self.needed(&wire.world)[0])),
+            Some(Strike::Deny) => return Some(self.deny(&needed[0])),
             Some(Strike::Refuse(kind)) => return Some(self.refuse(&faults::refusal(&kind, self.protocol))),
         }
         if let Some(role) = &self.role
-            && let Some(lacking) = self.needed(&wire.world).iter().find(|needed| !role.allows(needed))
+            && let Some(lacking) = needed.iter().find(|needed| !role.allows(needed))
         {
             return Some(self.deny(lacking));
         }

@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::context::Input;
 use super::refusal::Refusal;
 use super::request::{Protocol, Service};
-use super::secretsmanager;
+use super::{s3, secretsmanager};
 use crate::iam::Permission;
 use crate::world::{ACCOUNT, REGION, World};
 
@@ -94,7 +94,10 @@ impl Asked<'_> {
                 vec![named("ssm", "parameter/", text("Name").trim_start_matches('/'))]
             }
             (Service::Lambda, _) => vec![self.function()],
-            (Service::S3, _) => vec![format!("arn:aws:s3:::{}", self.parts.uri.path().trim_start_matches('/'))],
+            (Service::S3, _) => match s3::bucket_and_key(self.parts) {
+                Some((bucket, key)) => vec![format!("arn:aws:s3:::{bucket}/{key}")],
+                None => vec!["*".to_owned()],
+            },
             _ => vec!["*".to_owned()],
         }
     }

@@ -138,7 +138,7 @@ fn put(world: &World, parts: &Parts, body: &Bytes) -> Result<Response<Full<Bytes
 }
 
 /// `/bucket/key…`, decoded.
-fn bucket_and_key(parts: &Parts) -> Option<(String, String)> {
+pub(super) fn bucket_and_key(parts: &Parts) -> Option<(String, String)> {
     let path = parts.uri.path().trim_start_matches('/');
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     (!bucket.is_empty()).then(|| (percent_decode(bucket), percent_decode(key)))

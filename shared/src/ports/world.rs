@@ -31,7 +31,6 @@ enum Answering {
 }
 
 /// An implementation of every port, to take the place of the real ones.
-#[derive(Clone)]
 pub struct World {
     /// Task definitions and tasks.
     pub tasks: Arc<dyn Tasks>,
