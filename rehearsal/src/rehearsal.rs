@@ -127,6 +127,8 @@ impl Rehearsal {
         match rehearsal.blue_serves().await {
             Ok(()) => {
                 rehearsal.start_traffic()?;
+                // Whoever is told that users send requests finds some in the ledger, however soon it ends.
+                rehearsal.ledger.until_ended(1).await;
                 Ok(rehearsal)
             }
             Err(error) => {

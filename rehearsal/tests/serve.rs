@@ -135,6 +135,13 @@ fn what_it_prints_works_and_nothing_is_left_after_ctrl_c() {
     }
 }
 
+/// Somebody only wanted to see what it prints.
+#[test]
+fn users_have_been_answered_before_it_says_that_they_send_requests() {
+    let printed = World::open(&["canary"]).ctrl_c();
+    assert!(printed.contains("production requests\nphase") && printed.contains("\nbefore "), "{printed}");
+}
+
 fn get(url: &str) -> String {
     use std::io::Write;
     let address = url.trim_start_matches("http://");
