@@ -46,4 +46,4 @@ bench-load: ## Compares the load generator with oha [PROFILE=dev]
 
 clean: ## Removes everything that the other targets made
 	cargo clean
-	rm -rf .venv .venv-infra .aws-sam artifacts
+	rm -rf .venv .venv-infra .venv-checkov .postgres .aws-sam artifacts
