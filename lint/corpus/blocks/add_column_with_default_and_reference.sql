@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN region int DEFAULT 1 REFERENCES regions (id);

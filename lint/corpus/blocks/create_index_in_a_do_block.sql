@@ -1,0 +1,1 @@
+DO $$ BEGIN CREATE INDEX orders_by_customer ON orders (customer_id); END $$;

@@ -1,0 +1,2 @@
+ALTER TABLE orders ADD COLUMN currency text DEFAULT 'EUR';
+ALTER TABLE orders ALTER COLUMN currency SET NOT NULL;

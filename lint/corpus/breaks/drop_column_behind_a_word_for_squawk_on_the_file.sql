@@ -1,0 +1,2 @@
+-- squawk-ignore-file
+ALTER TABLE orders DROP COLUMN note;

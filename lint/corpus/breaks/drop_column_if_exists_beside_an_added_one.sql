@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN remark text, DROP COLUMN IF EXISTS note;

@@ -1,0 +1,2 @@
+CREATE TABLE IF NOT EXISTS customers (id bigint);
+DROP TABLE customers;

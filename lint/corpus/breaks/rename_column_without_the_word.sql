@@ -1,0 +1,1 @@
+alter table public.orders rename note to remark;

@@ -1,0 +1,1 @@
+DO $$ plpy.execute('drop table orders') $$ LANGUAGE plpython3u;

@@ -1,0 +1,2 @@
+ALTER TABLE orders ADD COLUMN remark text;
+ALTER TABLE orders DROP COLUMN remark;

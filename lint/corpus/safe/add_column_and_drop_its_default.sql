@@ -1,0 +1,2 @@
+ALTER TABLE orders ADD COLUMN remark text DEFAULT 'none';
+ALTER TABLE orders ALTER COLUMN remark DROP DEFAULT;

@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN discount numeric NOT NULL DEFAULT -0.5;

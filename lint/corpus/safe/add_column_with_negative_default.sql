@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN rank int NOT NULL DEFAULT -1;

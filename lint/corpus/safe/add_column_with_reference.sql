@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN region_id bigint REFERENCES regions (id);

@@ -1,0 +1,1 @@
+ALTER TABLE settings ADD CONSTRAINT settings_value_key UNIQUE (value);

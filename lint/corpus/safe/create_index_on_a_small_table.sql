@@ -1,0 +1,1 @@
+CREATE INDEX settings_by_value ON settings (value);
