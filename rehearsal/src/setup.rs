@@ -315,6 +315,7 @@ impl Furnisher<'_> {
             state.stores.secrets.insert(name.clone(), Secret { value: text.clone(), created_at: self.now });
         }
         let Some(login) = &self.here.database else { return };
+        self.upload_migrations(state);
         let name = &self.service.name;
         let secret = serde_json::json!({
             "engine": "postgres",
@@ -340,6 +341,17 @@ impl Furnisher<'_> {
                 created_at: self.now,
             },
         );
+    }
+
+    /// As a pipeline would before it creates the deployment.
+    fn upload_migrations(&self, state: &mut State) {
+        let Some(place) = self.service.migrations_in_s3.as_ref().map(|it| &it.value) else { return };
+        let folder = migrations(self.loaded, &self.here.sample_migrations);
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(body) = std::fs::read(entry.path()) else { continue };
+            let key = format!("{}{}", place.prefix, entry.file_name().to_string_lossy());
+            state.stores.objects.insert((place.bucket.clone(), key), Object { body, modified_at: self.now });
+        }
     }
 
     /// The application and its group, both of this name, and every deployment configuration.

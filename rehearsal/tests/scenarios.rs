@@ -180,6 +180,7 @@ scenarios! {
     a_version_that_fails_every_event_never_gets_users = "lambda-version-breaks",
     a_linear_shift_takes_ten_steps = "linear",
     a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
+    migrations_are_read_from_a_bucket = "migrations-from-s3",
     without_automatic_rollback_a_person_must_act = "no-auto-rollback",
     a_rollback_by_hand_is_seen_and_not_stopped = "rollback-by-hand",
     hooks_of_a_rollback_say_yes_at_once = "rollback-calls-hooks",
@@ -281,6 +282,7 @@ fn with_every_condition() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("DatabaseSecret", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/migrator-abcdef")),
         ("FunctionsToInvoke", json!("arn:aws:lambda:eu-west-1:123456789012:function:orders:*")),
+        ("MigrationsBucket", json!("shop-migrations")),
         ("RequestSecrets", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/token-abcdef")),
         ("RevisionBucket", json!("revisions")),
         ("SecurityGroupIds", json!("sg-0")),

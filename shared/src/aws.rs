@@ -5,6 +5,7 @@
 
 mod alarms;
 mod answer;
+mod buckets;
 mod codedeploy;
 mod connection;
 mod discovery;

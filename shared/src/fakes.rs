@@ -67,6 +67,8 @@ pub struct State {
     pub images: BTreeMap<String, Scan>,
     /// Databases that RDS knows.
     pub databases: Vec<Database>,
+    /// Buckets by name: their objects by key.
+    pub buckets: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     /// Deregistration delay by ARN of the target group, in seconds; 300 where none is said, as at AWS.
     pub deregistration_delays: BTreeMap<String, u32>,
     /// Replies by the end of the URL, in the order they are given; the last one is given again and again.
@@ -139,7 +141,8 @@ impl Fakes {
             parameters: world.clone(),
             logs: world.clone(),
             images: world.clone(),
-            databases: world,
+            databases: world.clone(),
+            objects: world,
         }
     }
 

@@ -33,6 +33,7 @@ pub use self::secrets::PlannedSecret;
 pub use self::template::{Template, VARIABLES, Values, plain_text};
 use crate::checks;
 use crate::document::{self, DocumentError, Judge, Mapping, Mistakes, Spanned, one_of};
+use crate::ports::BucketFolder;
 use crate::units::{Points, Requests, Span};
 
 /// The version of the plan's format.
@@ -338,6 +339,9 @@ impl Reader<'_> {
     fn migrations(&self, written: Spanned<Migrations>) -> Result<Migrations, DocumentError> {
         if written.value.sql.trim().is_empty() {
             return Err(self.wrong(written.referenced, "`sql` names the folder of the migrations; it is empty"));
+        }
+        if written.value.sql.contains("://") {
+            BucketFolder::parse(&written.value.sql).map_err(|wrong| self.wrong(written.referenced, wrong))?;
         }
         Ok(written.value)
     }

@@ -14,6 +14,7 @@ mod databases;
 mod functions;
 mod images;
 mod logs;
+mod objects;
 mod stores;
 mod world;
 
@@ -21,6 +22,7 @@ pub use self::databases::{Database, Databases};
 pub use self::functions::{FunctionCall, Functions, Invoked};
 pub use self::images::{EcrImage, ImageReference, Images, Presence, Scan};
 pub use self::logs::{ContainerLog, LogStream, Logs};
+pub use self::objects::{BucketFolder, ObjectEntry, Objects};
 pub use self::stores::{Parameters, Secret, SecretDescription, Secrets};
 pub use self::world::{Ports, World};
 

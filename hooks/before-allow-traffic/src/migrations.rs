@@ -8,11 +8,13 @@ pub mod apply;
 pub mod attempt;
 pub mod fault;
 pub mod files;
+pub mod folder;
 pub mod indexes;
 pub mod kind;
 pub mod ledger;
 pub mod lock;
 pub mod session;
+pub mod source;
 pub mod statements;
 pub mod steps;
 

@@ -1,7 +1,5 @@
 //! Every migration of this version is applied to the database before users reach it.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::AnyDeployment;
@@ -9,8 +7,7 @@ use greenlight_postgres::locate::locate;
 
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Patience};
-use crate::migrations::files::{self, File};
-use crate::settings::{Folder, Settings};
+use crate::settings::Settings;
 
 /// Applies what is missing, once.
 pub struct MigrationsApply {
@@ -25,25 +22,19 @@ impl MigrationsApply {
     }
 
     async fn apply<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<String, Halt> {
-        let folder = match &self.settings.folder {
-            Folder::None => return Ok("no migrations are configured".to_owned()),
-            Folder::Packaged(folder) => folder,
-            Folder::Remote(place) => {
-                return Err(Halt::no(
-                    format!("migrations.sql of the plan is {place}, which this version cannot read"),
-                    "Put the files into the function's package and name their folder there; then redeploy.",
-                ));
-            }
-        };
-        let files = read(folder.clone()).await?;
+        let Some(source) = &self.settings.source else { return Ok("no migrations are configured".to_owned()) };
         let Some(secret) = &self.settings.secret else {
+            source.read(&context.ports).await?;
             return Err(Halt::no(
-                format!("{} are to be applied, but no secret with a login to the database is named", folder.display()),
+                format!("{source} is to be applied, but no secret with a login to the database is named"),
                 "Name one in the plan (database.secret), then redeploy.",
             ));
         };
         let Settings { overrides, roots, .. } = &self.settings;
-        let login = locate(&context.ports, secret, overrides, roots).await?.login;
+        let located = locate(&context.ports, secret, overrides, roots);
+        let (files, located) = tokio::join!(source.read(&context.ports), located);
+        // What is wrong with the files is the better reason.
+        let (files, login) = (files?, located?.login);
         let attempt = Attempt {
             files: &files,
             login: &login,
@@ -74,30 +65,5 @@ impl<D: AnyDeployment> Check<D> for MigrationsApply {
             Ok(evidence) => Ok(Answer::yes(evidence)),
             Err(halt) => halt.into_answer(),
         }
-    }
-}
-
-/// Off the one thread that everything else runs on.
-async fn read(folder: PathBuf) -> Result<Vec<File>, Halt> {
-    let shown = folder.display().to_string();
-    let read = tokio::task::spawn_blocking(move || files::read(&folder)).await;
-    let files = read.map_err(|error| {
-        Halt::CannotTell(CannotTell {
-            asked: format!("the files in {shown}"),
-            remedy: "Redeploy.".to_owned(),
-            transient: false,
-            source: Some(Box::new(error)),
-        })
-    })?;
-    match files {
-        Ok(files) if files.is_empty() => Err(Halt::no(
-            format!("{shown} holds no migration: no file <version>_<description>.sql"),
-            "Put the files into the function's package, or name the right folder; then redeploy.",
-        )),
-        Ok(files) => Ok(files),
-        Err(error) => Err(Halt::no(
-            format!("{error}; nothing was migrated; traffic stays on blue"),
-            "Correct the names and files above, then redeploy.",
-        )),
     }
 }

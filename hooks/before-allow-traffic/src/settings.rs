@@ -1,31 +1,21 @@
 //! What the plan and the function's environment say about migrations.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenlight::plan::Plan;
 use greenlight_postgres::locate::FurtherRoots;
 use greenlight_postgres::login::Overrides;
 
+use crate::migrations::source::Source;
+
 /// How long a statement waits for a lock unless the plan says otherwise. Blue's queries queue behind it for as long.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where the SQL files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Folder {
-    /// This service has no migrations.
-    None,
-    /// A folder of the function's package.
-    Packaged(PathBuf),
-    /// Somewhere else: `s3://…`.
-    Remote(String),
-}
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the SQL files are.
-    pub folder: Folder,
+    /// Where the SQL files are; `None` where this service has no migrations.
+    pub source: Option<Source>,
     /// Name or ARN of the secret with the login.
     pub secret: Option<String>,
     /// What the plan says about host, port and database; wins over the secret.
@@ -49,18 +39,11 @@ impl Settings {
     pub fn read_from(plan: &Plan, variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let planned = plan.migrations.as_ref();
-        let folder =
-            match planned.map(|migrations| migrations.sql.clone()).or_else(|| variable("GREENLIGHT_MIGRATIONS")) {
-                None => Folder::None,
-                Some(place) if place.contains("://") => Folder::Remote(place),
-                Some(place) => Folder::Packaged(match variable("LAMBDA_TASK_ROOT") {
-                    Some(root) => Path::new(&root).join(place),
-                    None => PathBuf::from(place),
-                }),
-            };
+        let place = planned.map(|migrations| migrations.sql.clone()).or_else(|| variable("GREENLIGHT_MIGRATIONS"));
+        let source = place.map(|place| Source::of(&place, variable("LAMBDA_TASK_ROOT").as_deref()));
         let database = &plan.database;
         Self {
-            folder,
+            source,
             secret: database.as_ref().map(|database| database.secret.clone()),
             overrides: database.as_ref().map(Overrides::from).unwrap_or_default(),
             roots: FurtherRoots::NONE,
@@ -79,8 +62,9 @@ mod tests {
     use std::time::Duration;
 
     use greenlight::plan::Plan;
+    use greenlight::ports::BucketFolder;
 
-    use super::{Folder, LOCK_TIMEOUT, Settings};
+    use super::{LOCK_TIMEOUT, Settings, Source};
 
     fn variable(name: &str) -> Option<String> {
         match name {
@@ -93,13 +77,13 @@ mod tests {
     #[test]
     fn with_nothing_said_there_are_no_migrations() {
         let settings = Settings::read_from(&Plan::defaults(), |_| None);
-        assert_eq!((settings.folder, settings.lock_timeout), (Folder::None, LOCK_TIMEOUT));
+        assert_eq!((settings.source, settings.lock_timeout), (None, LOCK_TIMEOUT));
     }
 
     #[test]
     fn the_environment_serves_a_team_without_a_plan() {
         let settings = Settings::read_from(&Plan::defaults(), variable);
-        assert_eq!(settings.folder, Folder::Packaged(PathBuf::from("/var/task/from-environment")));
+        assert_eq!(settings.source, Some(Source::Packaged(PathBuf::from("/var/task/from-environment"))));
     }
 
     #[test]
@@ -107,7 +91,7 @@ mod tests {
         let text = "version: 1\ndatabase: { secret: orders/migrator, host: db, port: 5433, name: orders }\n\
                     migrations: { sql: sql, lock_timeout: 2s }\n";
         let settings = Settings::read_from(&Plan::parse(text, "plan").unwrap(), variable);
-        assert_eq!(settings.folder, Folder::Packaged(PathBuf::from("/var/task/sql")));
+        assert_eq!(settings.source, Some(Source::Packaged(PathBuf::from("/var/task/sql"))));
         assert_eq!(settings.secret.as_deref(), Some("orders/migrator"));
         assert_eq!(settings.overrides.host.as_deref(), Some("db"));
         assert_eq!((settings.overrides.port, settings.lock_timeout), (Some(5433), Duration::from_secs(2)));
@@ -116,6 +100,7 @@ mod tests {
     #[test]
     fn a_bucket_is_not_taken_for_a_folder() {
         let plan = Plan::parse("version: 1\nmigrations: { sql: \"s3://bucket/42/\" }\n", "plan").unwrap();
-        assert_eq!(Settings::read_from(&plan, variable).folder, Folder::Remote("s3://bucket/42/".to_owned()));
+        let folder = BucketFolder { bucket: "bucket".to_owned(), prefix: "42/".to_owned() };
+        assert_eq!(Settings::read_from(&plan, variable).source, Some(Source::InS3(folder)));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use greenlight::document::{Location, Spanned};
+use greenlight::ports::BucketFolder;
 use greenlight::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,6 +47,10 @@ pub struct ServiceSpec {
     /// A folder of migrations with sqlx's names; the sample service's when missing.
     #[serde(default)]
     pub migrations: Option<Spanned<PathBuf>>,
+    /// A folder of a bucket, `s3://bucket/folder/`, that the migrations are uploaded to: the hook reads them there.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub migrations_in_s3: Option<Spanned<BucketFolder>>,
     /// The last migration that is applied before the deployment begins: blue's schema. The first when missing.
     #[serde(default)]
     pub migrated_to: Option<Spanned<i64>>,

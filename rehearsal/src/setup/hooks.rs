@@ -70,6 +70,7 @@ impl Furnisher<'_> {
         let arn = |service: &str, resource: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}");
         let secret = |name: &str| arn("secretsmanager", format!("secret:{application}/{name}"));
         let migrator = if self.here.database.is_some() { secret("migrator-??????") } else { String::new() };
+        let migrations = self.service.migrations_in_s3.as_ref().map_or("", |in_s3| &in_s3.value.bucket);
         BTreeMap::from([
             ("Application", json!(application)),
             ("Cluster", json!(self.service.cluster)),
@@ -77,6 +78,7 @@ impl Furnisher<'_> {
             ("DatabaseSecret", json!(migrator)),
             ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),
             ("LogGroup", json!(log_group(application))),
+            ("MigrationsBucket", json!(migrations)),
             ("RequestSecrets", json!(secret("*"))),
             ("RevisionBucket", json!(BUCKET)),
         ])
@@ -87,8 +89,11 @@ impl Furnisher<'_> {
         let spec = spec.map(|(_, spec)| spec.clone()).unwrap_or_default();
         let mut environment = BTreeMap::new();
         if stage == Stage::BeforeAllowTraffic && self.plan.migrates {
-            let folder = migrations(self.loaded, &self.here.sample_migrations);
-            environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), folder.display().to_string());
+            let place = match &self.service.migrations_in_s3 {
+                Some(in_s3) => in_s3.value.to_string(),
+                None => migrations(self.loaded, &self.here.sample_migrations).display().to_string(),
+            };
+            environment.insert("GREENLIGHT_MIGRATIONS".to_owned(), place);
         }
         if let Some(login) = &self.here.database {
             environment.insert("GREENLIGHT_DATABASE_CA_BUNDLE".to_owned(), login.authority.display().to_string());

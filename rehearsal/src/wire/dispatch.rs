@@ -216,8 +216,15 @@ impl<'a> Recognised<'a> {
     }
 
     fn run(&self, wire: &Wire) -> Reply {
+        let context = |service| Context {
+            world: &wire.world,
+            service,
+            operation: &self.operation,
+            caller: self.caller.as_deref(),
+            page_size: wire.page_size,
+        };
         if self.service == Some(Service::S3) {
-            return match s3::answer(&wire.world, &self.operation, self.parts, self.body) {
+            return match s3::answer(&context(Service::S3), self.parts, self.body) {
                 Ok(response) => Reply { response, error: None },
                 Err(refusal) => self.refuse(&refusal),
             };
@@ -232,14 +239,7 @@ impl<'a> Recognised<'a> {
                 self.named_operation()
             )));
         };
-        let context = Context {
-            world: &wire.world,
-            service,
-            operation: &self.operation,
-            caller: self.caller.as_deref(),
-            page_size: wire.page_size,
-        };
-        match self.input().and_then(|input| operation(&context, input)) {
+        match self.input().and_then(|input| operation(&context(service), input)) {
             Ok(output) => self.write(&output),
             Err(refusal) => self.refuse(&refusal),
         }

@@ -55,6 +55,7 @@ fn action<'a>(asked: &Asked<'a>) -> &'a str {
         (Service::Lambda, "Invoke") => "InvokeFunction",
         (Service::S3, "HeadObject" | "GetObject") if of_a_version() => "GetObjectVersion",
         (Service::S3, "HeadObject") => "GetObject",
+        (Service::S3, "ListObjectsV2") => "ListBucket",
         (_, operation) => operation,
     }
 }
@@ -95,6 +96,7 @@ impl Asked<'_> {
             }
             (Service::Lambda, _) => vec![self.function()],
             (Service::S3, _) => match s3::bucket_and_key(self.parts) {
+                Some((bucket, key)) if key.is_empty() => vec![format!("arn:aws:s3:::{bucket}")],
                 Some((bucket, key)) => vec![format!("arn:aws:s3:::{bucket}/{key}")],
                 None => vec!["*".to_owned()],
             },
@@ -210,6 +212,10 @@ mod tests {
         assert_eq!(
             needs(Service::S3, "GetObject", &Input::Null, "/bucket/green.yaml?versionId=7"),
             ["s3:GetObjectVersion arn:aws:s3:::bucket/green.yaml"]
+        );
+        assert_eq!(
+            needs(Service::S3, "ListObjectsV2", &Input::Null, "/bucket?list-type=2&prefix=orders%2F"),
+            ["s3:ListBucket arn:aws:s3:::bucket"]
         );
     }
 }

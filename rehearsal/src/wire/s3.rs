@@ -1,4 +1,7 @@
-//! S3, as far as AppSpec files need it: objects by path, no versions, no parts. A bucket exists once it holds an object.
+//! S3, as far as AppSpec files and migrations need it: objects by path, no versions, no parts, and lists of them. A bucket
+//! exists once it holds an object.
+
+mod listing;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, RANGE};
@@ -6,22 +9,23 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
-use super::context::short_hash;
+use super::context::{Context, short_hash};
 use super::refusal::Refusal;
 use super::{body as full, xml};
 use crate::world::World;
 use crate::world::stores::Object;
 
 /// What is implemented.
-pub(super) const OPERATIONS: [&str; 3] = ["GetObject", "HeadObject", "PutObject"];
+pub(super) const OPERATIONS: [&str; 4] = ["GetObject", "HeadObject", "ListObjectsV2", "PutObject"];
 
 /// The operation of a request, by method and path; what is not implemented by its method and query.
 pub(super) fn operation(parts: &Parts) -> String {
     let has_key = bucket_and_key(parts).is_some_and(|(_, key)| !key.is_empty());
     let query = parts.uri.query().unwrap_or_default();
-    let sub_resource = form_urlencoded::parse(query.as_bytes())
-        .map(|(name, _)| name.into_owned())
-        .find(|name| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id" && name != "versionId");
+    let names = || form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned());
+    let sub_resource =
+        names().find(|name| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id" && name != "versionId");
+    let lists = names().any(|name| name == "list-type");
     let copies = parts.headers.contains_key("x-amz-copy-source");
     match (&parts.method, has_key, sub_resource) {
         (&Method::GET, true, None) => "GetObject".to_owned(),
@@ -32,21 +36,17 @@ pub(super) fn operation(parts: &Parts) -> String {
         (&Method::GET, false, None) if parts.uri.path() == "/" => "ListBuckets".to_owned(),
         (&Method::PUT, false, None) => "CreateBucket".to_owned(),
         (&Method::HEAD, false, None) => "HeadBucket".to_owned(),
-        (&Method::GET, false, Some(name)) if name == "list-type" => "ListObjectsV2".to_owned(),
+        (&Method::GET, false, _) if lists => "ListObjectsV2".to_owned(),
         (method, _, sub_resource) => format!("{method}?{}", sub_resource.unwrap_or_default()),
     }
 }
 
 /// Answers a request.
-pub(super) fn answer(
-    world: &World,
-    operation: &str,
-    parts: &Parts,
-    body: &Bytes,
-) -> Result<Response<Full<Bytes>>, Refusal> {
-    match operation {
-        "GetObject" | "HeadObject" => get(world, parts),
-        "PutObject" => put(world, parts, body),
+pub(super) fn answer(context: &Context<'_>, parts: &Parts, body: &Bytes) -> Result<Response<Full<Bytes>>, Refusal> {
+    match context.operation {
+        "GetObject" | "HeadObject" => get(context.world, parts),
+        "ListObjectsV2" => listing::answer(context, parts),
+        "PutObject" => put(context.world, parts, body),
         other => Err(Refusal { code: "NotImplemented".to_owned(), ..Refusal::not_implemented(&format!("s3:{other}")) }),
     }
 }

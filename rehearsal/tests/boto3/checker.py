@@ -63,7 +63,12 @@ def judge(operation_model, response_dict, **_):
         check_query(operation_model, ElementTree.fromstring(body), where)
     elif protocol == "rest-xml":
         want("x-amz-request-id" in headers, where, headers)
-        # All of S3's members here are headers: those that the model does not know are HTTP's own.
+        in_body = {it for it in shape.members.values() if "location" not in it.serialization}
+        if in_body and "payload" not in shape.serialization:
+            root = strip(ElementTree.fromstring(body))
+            check_xml(shape, root, where)
+            headers = {name: value for name, value in headers.items() if name != "content-type"}
+        # All other members are headers: those that the model does not know are HTTP's own.
         known = {it.serialization.get("name", "").lower() for it in shape.members.values()}
         of_http = {"content-length", "date", "x-amz-request-id", "x-amzn-requestid", "connection"}
         want(not headers.keys() - known - of_http, where, headers)
@@ -179,9 +184,15 @@ def check_xml(shape, element, where):
         seen = set()
         for child in element:
             want(child.tag in names, where, f"unknown member {child.tag}")
+            member = names[child.tag]
+            if member.serialization.get("flattened"):
+                # The items of such a list stand side by side, each with the list's name.
+                check_xml(member.member, child, f"{where}.{child.tag}")
+                seen.add(child.tag)
+                continue
             want(child.tag not in seen, where, f"{child.tag} twice")
             seen.add(child.tag)
-            check_xml(names[child.tag], child, f"{where}.{child.tag}")
+            check_xml(member, child, f"{where}.{child.tag}")
         for name in shape.required_members:
             want(shape.members[name].serialization.get("name", name) in seen, where, f"{name} is missing")
     elif kind == "list":

@@ -103,6 +103,35 @@ class Objects(unittest.TestCase):
             self.s3.head_object(Bucket="specs", Key="gone")
         self.assertEqual(code(error), "404")
 
+    def test_a_folder_is_listed_page_by_page(self):
+        for key in ["orders/42/1 é+&.sql", "orders/42/2.sql", "orders/42/3.sql", "orders/42/old/1.sql", "orders/420"]:
+            self.s3.put_object(Bucket="migrations", Key=key, Body=b"select 1")
+        asked = dict(Bucket="migrations", Prefix="orders/42/", Delimiter="/")
+        whole = self.s3.list_objects_v2(**asked)
+        self.assertEqual(
+            ([it["Key"] for it in whole["Contents"]], [it["Size"] for it in whole["Contents"]]),
+            (["orders/42/1 é+&.sql", "orders/42/2.sql", "orders/42/3.sql"], [8, 8, 8]),
+        )
+        self.assertEqual([it["Prefix"] for it in whole["CommonPrefixes"]], ["orders/42/old/"])
+        self.assertEqual((whole["KeyCount"], whole["IsTruncated"]), (4, False))
+        for pager in [dict(MaxKeys=2), {}]:
+            s3 = client("s3", paged=not pager)
+            first = s3.list_objects_v2(**asked, **pager)
+            self.assertEqual((first["KeyCount"], first["IsTruncated"]), (2, True))
+            second = s3.list_objects_v2(**asked, **pager, ContinuationToken=first["NextContinuationToken"])
+            self.assertEqual([it["Key"] for it in second["Contents"]], ["orders/42/3.sql"])
+            self.assertEqual((len(second["CommonPrefixes"]), second["IsTruncated"]), (1, False))
+
+    def test_what_cannot_be_listed_is_refused(self):
+        self.s3.put_object(Bucket="migrations", Key="a", Body=b"")
+        with self.assertRaises(self.s3.exceptions.NoSuchBucket):
+            self.s3.list_objects_v2(Bucket="gone")
+        self.assertEqual(self.s3.list_objects_v2(Bucket="migrations", Prefix="nothing/")["KeyCount"], 0)
+        for arguments, expected in [(dict(ContinuationToken="wrong"), "InvalidArgument"), (dict(StartAfter="a"), "NotImplemented")]:
+            with self.assertRaises(ClientError) as error:
+                self.s3.list_objects_v2(Bucket="migrations", **arguments)
+            self.assertEqual(code(error), expected)
+
 
 class Identity(unittest.TestCase):
     def test_a_person_and_a_hook_are_told_apart(self):

@@ -1,8 +1,12 @@
-//! S3, for the one call that a hook makes of it: its own client would be a sixth of every hook. The request is put together
+//! S3, for the two calls that hooks make of it: its own client would be a sixth of every hook. The requests are put together
 //! and signed here; connections, timeouts and attempts are the SDK's, as for every other call.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 
+mod listing;
+
+use std::fmt;
 use std::time::SystemTime;
 
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -21,6 +25,9 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_types::SdkConfig;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub(super) use self::listing::Page;
+use crate::ports::BucketFolder;
 
 /// An object, and how much of it is wanted.
 #[derive(Debug)]
@@ -44,14 +51,46 @@ impl ProvideErrorMetadata for ObjectError {
     }
 }
 
+/// Why S3 gave nothing.
+pub(super) type ObjectsRefused = SdkError<ObjectError, HttpResponse>;
+
 /// What a key keeps as it is: the unreserved characters, and the slashes between its parts.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The object's first bytes, as many as are wanted at most.
-pub(super) async fn get(
+pub(super) async fn get(config: &SdkConfig, wanted: Wanted<'_>) -> Result<Vec<u8>, ObjectsRefused> {
+    let range = format!("bytes=0-{}", wanted.at_most.saturating_sub(1));
+    let question = Question { operation: "GetObject", path: path(&wanted), range: Some(range) };
+    ask(config, question, read).await
+}
+
+/// One page of what lies in this folder, the one that `token` leads to.
+pub(super) async fn list(
     config: &SdkConfig,
-    wanted: Wanted<'_>,
-) -> Result<Vec<u8>, SdkError<ObjectError, HttpResponse>> {
+    folder: &BucketFolder,
+    token: Option<&str>,
+) -> Result<Page, ObjectsRefused> {
+    let question = Question { operation: "ListObjectsV2", path: listing::path(folder, token), range: None };
+    ask(config, question, |response| match response.status().as_u16() {
+        200 => listing::read(response.body().bytes().unwrap_or_default()).map_err(OrchestratorError::other),
+        _ => Err(refused(response)),
+    })
+    .await
+}
+
+/// A GET.
+struct Question {
+    operation: &'static str,
+    /// Path and query.
+    path: String,
+    range: Option<String>,
+}
+
+async fn ask<T: fmt::Debug + Send + Sync + 'static>(
+    config: &SdkConfig,
+    question: Question,
+    read: fn(&HttpResponse) -> Result<T, OrchestratorError<ObjectError>>,
+) -> Result<T, ObjectsRefused> {
     let credentials = config.credentials_provider().ok_or_else(|| SdkError::construction_failure("no credentials"))?;
     let credentials = credentials.provide_credentials().await.map_err(SdkError::construction_failure)?;
     let http = config.http_client().ok_or_else(|| SdkError::construction_failure("no HTTP client"))?;
@@ -60,18 +99,18 @@ pub(super) async fn get(
         Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
         None => endpoint(&region),
     };
-    let url = format!("{endpoint}{}", path(&wanted));
-    let range = format!("bytes=0-{}", wanted.at_most.saturating_sub(1));
+    let url = format!("{endpoint}{}", question.path);
+    let range = question.range;
     let identity = Identity::from(credentials);
     let mut operation = Operation::builder()
         .service_name("s3")
-        .operation_name("GetObject")
+        .operation_name(question.operation)
         .http_client(http)
         .endpoint_url(&endpoint)
         .no_auth()
         .retry_classifier(HttpStatusCodeClassifier::default())
         .retry_classifier(TransientErrorClassifier::<ObjectError>::new())
-        .serializer(move |()| signed(&url, &range, &region, &identity, SystemTime::now()))
+        .serializer(move |()| signed(&url, range.as_deref(), &region, &identity, SystemTime::now()))
         .deserializer(read);
     if let Some(retries) = config.retry_config() {
         operation = operation.standard_retry(retries);
@@ -96,19 +135,27 @@ fn path(wanted: &Wanted<'_>) -> String {
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
-fn signed(url: &str, range: &str, region: &str, identity: &Identity, now: SystemTime) -> Result<HttpRequest, BoxError> {
+fn signed(
+    url: &str,
+    range: Option<&str>,
+    region: &str,
+    identity: &Identity,
+    now: SystemTime,
+) -> Result<HttpRequest, BoxError> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     let parameters =
         SigningParams::builder().identity(identity).region(region).name("s3").time(now).settings(settings).build()?;
-    let headers = std::iter::once(("range", range));
+    let headers = range.into_iter().map(|range| ("range", range));
     let signable = SignableRequest::new("GET", url, headers, SignableBody::Bytes(&[]))?;
     let (instructions, _) = sign(signable, &parameters.into())?.into_parts();
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url)?;
-    request.headers_mut().try_insert("range", range.to_owned())?;
+    if let Some(range) = range {
+        request.headers_mut().try_insert("range", range.to_owned())?;
+    }
     for (name, value) in instructions.headers() {
         request.headers_mut().try_insert(name.to_owned(), value.to_owned())?;
     }
@@ -121,8 +168,13 @@ fn read(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ObjectErro
     match response.status().as_u16() {
         200 | 206 => Ok(body.to_vec()),
         416 => Ok(Vec::new()),
-        _ => Err(OrchestratorError::operation(ObjectError(refusal(&String::from_utf8_lossy(body))))),
+        _ => Err(refused(response)),
     }
+}
+
+fn refused(response: &HttpResponse) -> OrchestratorError<ObjectError> {
+    let body = response.body().bytes().unwrap_or_default();
+    OrchestratorError::operation(ObjectError(refusal(&String::from_utf8_lossy(body))))
 }
 
 /// `<Error><Code>NoSuchKey</Code><Message>…</Message>…</Error>`.
@@ -157,7 +209,7 @@ mod tests {
         let identity = Identity::from(Credentials::new(key, secret, None, None, "the documentation"));
         let time = UNIX_EPOCH + Duration::from_secs(1_369_353_600);
         let url = "https://examplebucket.s3.amazonaws.com/test.txt";
-        let request = signed(url, "bytes=0-9", "us-east-1", &identity, time).expect("it can be signed");
+        let request = signed(url, Some("bytes=0-9"), "us-east-1", &identity, time).expect("it can be signed");
         let signature = request.headers().get("authorization").unwrap_or_default();
         assert_eq!(
             signature,

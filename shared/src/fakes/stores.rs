@@ -1,12 +1,12 @@
-//! What AWS keeps, in memory: secrets, parameters, logs, images, databases.
+//! What AWS keeps, in memory: secrets, parameters, logs, images, databases, objects.
 
 use async_trait::async_trait;
 
 use super::Fakes;
 use crate::check::CannotTell;
 use crate::ports::{
-    Database, Databases, EcrImage, Images, LogStream, Logs, Parameters, Presence, Scan, Secret, SecretDescription,
-    Secrets,
+    BucketFolder, Database, Databases, EcrImage, Images, LogStream, Logs, ObjectEntry, Objects, Parameters, Presence,
+    Scan, Secret, SecretDescription, Secrets,
 };
 
 #[async_trait]
@@ -74,5 +74,29 @@ impl Databases for Fakes {
     async fn database(&self, identifier: &str) -> Result<Option<Database>, CannotTell> {
         let state = self.reach(&format!("database {identifier}"))?;
         Ok(state.databases.iter().find(|database| database.identifier == identifier).cloned())
+    }
+}
+
+#[async_trait]
+impl Objects for Fakes {
+    async fn listed(&self, folder: &BucketFolder) -> Result<Option<Vec<ObjectEntry>>, CannotTell> {
+        let state = self.reach(&format!("objects of {folder}"))?;
+        let Some(bucket) = state.buckets.get(&folder.bucket) else { return Ok(None) };
+        let named = bucket.iter().filter_map(|(key, body)| Some((key.strip_prefix(&folder.prefix)?, body)));
+        let entry = |(name, body): (&str, &Vec<u8>)| ObjectEntry { name: name.to_owned(), bytes: body.len() as u64 };
+        Ok(Some(named.filter(|(name, _)| !name.is_empty() && !name.contains('/')).map(entry).collect()))
+    }
+
+    async fn content(&self, folder: &BucketFolder, name: &str, at_most: usize) -> Result<Vec<u8>, CannotTell> {
+        let asked = format!("{folder}{name}");
+        let state = self.reach(&asked)?;
+        let found = state.buckets.get(&folder.bucket).and_then(|it| it.get(&format!("{}{name}", folder.prefix)));
+        let found = found.map(|body| body[..body.len().min(at_most)].to_vec());
+        found.ok_or_else(|| CannotTell {
+            asked,
+            remedy: "Redeploy.".to_owned(),
+            transient: false,
+            source: Some("there is no such object".into()),
+        })
     }
 }

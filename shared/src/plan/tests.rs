@@ -108,6 +108,15 @@ fn keys_whose_time_has_not_come_are_refused() {
 }
 
 #[test]
+fn a_place_that_cannot_be_read_is_refused() {
+    let message = refusal("migrations: { sql: \"gs://shop/42/\" }\n");
+    assert!(
+        message.starts_with("plan.yaml:2:13: gs://shop/42/ is no place in S3; it is written s3://bucket/folder/\n"),
+        "{message}"
+    );
+}
+
+#[test]
 fn wrong_keys_and_words_are_pointed_at() {
     let messages = [
         refusal("chek: {}\n"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Alarms, Databases, Functions, Images, Logs, Metrics, Parameters, Probe, Secrets, Targets, Tasks};
+use super::{Alarms, Databases, Functions, Images, Logs, Metrics, Objects, Parameters, Probe, Secrets, Targets, Tasks};
 #[cfg(feature = "lambda")]
 use crate::aws::Aws;
 #[cfg(feature = "lambda")]
@@ -56,6 +56,8 @@ pub struct World {
     pub images: Arc<dyn Images>,
     /// RDS.
     pub databases: Arc<dyn Databases>,
+    /// S3.
+    pub objects: Arc<dyn Objects>,
 }
 
 impl From<World> for Ports {
@@ -142,5 +144,9 @@ impl Ports {
     port!(
         /// RDS.
         databases: Databases at aws
+    );
+    port!(
+        /// S3.
+        objects: Objects at aws
     );
 }

@@ -1,7 +1,8 @@
-//! What is asked of ECR, CloudWatch Logs, RDS, Secrets Manager and Systems Manager, and what their answers mean.
+//! What is asked of ECR, CloudWatch Logs, RDS, S3, Secrets Manager and Systems Manager, and what their answers mean.
 
 use greenlight::ports::{
-    Databases, EcrImage, Images, LogStream, Logs, Parameters, Presence, Scan, SecretDescription, Secrets,
+    BucketFolder, Databases, EcrImage, Images, LogStream, Logs, Objects, Parameters, Presence, Scan, SecretDescription,
+    Secrets,
 };
 
 use crate::aws;
@@ -140,4 +141,41 @@ async fn secrets_and_parameters_are_described_and_not_read() {
     assert_eq!(aws.description("gone").await.expect("an answer"), None);
     let names = ["a", "b", "c"].map(str::to_owned);
     assert_eq!(aws.existing(Some("us-east-1"), &names).await.expect("an answer"), ["a", "b"]);
+}
+
+fn s3_error(status: u16, code: &str) -> Reply {
+    Reply::xml(status, &format!("<Error><Code>{code}</Code><Message>said</Message></Error>"))
+}
+
+/// Each page leads to the next; the folder's marker and what lies deeper are no files of it.
+#[tokio::test]
+async fn a_folder_of_a_bucket_is_listed_page_by_page() {
+    let page = |keys: &[&str], next: &str| {
+        let objects: String =
+            keys.iter().map(|key| format!("<Contents><Key>{key}</Key><Size>7</Size></Contents>")).collect();
+        Reply::xml(200, &format!("<ListBucketResult>{objects}{next}</ListBucketResult>"))
+    };
+    let server = Server::start(move |path, _| match path {
+        "/shop/a/1_a%20b.sql" => Reply::xml(206, "select"),
+        path if path.contains("continuation-token=two%2F") => page(&["a/3.sql", "a/10+x.sql"], ""),
+        path if path.starts_with("/shop?") => {
+            page(&["a/", "a/2.sql"], "<NextContinuationToken>two/</NextContinuationToken>")
+        }
+        path if path.starts_with("/gone?") => s3_error(404, "NoSuchBucket"),
+        path if path.starts_with("/abroad?") => s3_error(301, "PermanentRedirect"),
+        _ => s3_error(403, "AccessDenied"),
+    });
+    let aws = aws(&server);
+    let folder = |text: &str| BucketFolder::parse(text).expect("a place in S3");
+    let listed = aws.listed(&folder("s3://shop/a/")).await.expect("an answer").expect("the bucket is there");
+    let listed: Vec<_> = listed.iter().map(|entry| (entry.name.as_str(), entry.bytes)).collect();
+    assert_eq!(listed, [("10 x.sql", 7), ("2.sql", 7), ("3.sql", 7)]);
+    assert_eq!(aws.content(&folder("s3://shop/a"), "1_a b.sql", 6).await.expect("an answer"), b"select");
+    assert_eq!(aws.listed(&folder("s3://gone/a/")).await.expect("an answer"), None);
+    let abroad = aws.listed(&folder("s3://abroad/a/")).await.expect_err("it lies elsewhere");
+    assert_eq!(abroad.remedy, "Use a bucket of the function's own Region, eu-central-1; then redeploy.");
+    let denied = aws.content(&folder("s3://shop/b/"), "1_a.sql", 6).await.expect_err("nobody may look");
+    assert_eq!(denied.remedy, "Allow s3:GetObject in the function's role, then redeploy.");
+    let denied = aws.listed(&folder("s3://private/")).await.expect_err("nobody may look");
+    assert_eq!(denied.remedy, "Allow s3:ListBucket in the function's role, then redeploy.");
 }

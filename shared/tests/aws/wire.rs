@@ -44,6 +44,11 @@ pub(crate) fn xml(action: &str, result: &str) -> Reply {
 }
 
 impl Reply {
+    /// XML as it is.
+    pub(crate) fn xml(status: u16, body: &str) -> Self {
+        Self(status, "application/xml", body.to_owned())
+    }
+
     /// An error of the query protocol.
     pub(crate) fn xml_error(status: u16, code: &str, message: &str) -> Self {
         let body = format!(
@@ -160,12 +165,13 @@ async fn request(connection: &mut TcpStream, received: &mut Vec<u8>) -> Option<(
     }
 }
 
-/// From the target header, the path of the CBOR protocol or of Lambda's, or the form.
+/// From the target header, the path of the CBOR protocol or of Lambda's, or the form; of S3's it is path and query.
 fn action(head: &str, body: &str) -> String {
     let target = head.lines().find(|line| line.to_lowercase().starts_with("x-amz-target:"));
     let path = head.split(' ').nth(1).and_then(|path| path.split("/operation/").nth(1));
     let lambda = head.split(' ').nth(1).filter(|path| path.starts_with("/2015-03-31/"));
     let form = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let named = target.and_then(|line| line.rsplit('.').next()).or(path).or(lambda).or(form);
+    let got = head.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
+    let named = target.and_then(|line| line.rsplit('.').next()).or(path).or(lambda).or(form).or(got);
     named.unwrap_or("unknown").trim().to_owned()
 }

@@ -1,14 +1,19 @@
-//! The folder of SQL files, read as sqlx reads it.
+//! SQL files, named and read as sqlx does it, wherever they lie.
 //!
 //! What sqlx accepts is accepted with the same version, description and checksum, so that either can go on where the other
 //! stopped. What sqlx skips in silence although it looks like a migration is refused by name.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io;
-use std::path::Path;
 
 use sha2::{Digest, Sha384};
+
+/// Bytes of one file at most: all of them are held in memory at once, of which a function has little.
+pub const FILE_AT_MOST: u64 = 16 * MIB;
+
+/// Bytes of all files together at most.
+pub const ALL_AT_MOST: u64 = 64 * MIB;
+
+const MIB: u64 = 1024 * 1024;
 
 /// One migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,62 +51,103 @@ pub struct FolderError {
     pub faults: Vec<String>,
 }
 
-/// The files of this folder in the order of their versions. `.down.sql` files are left alone.
-pub fn read(folder: &Path) -> Result<Vec<File>, FolderError> {
-    let unreadable = |error: io::Error| FolderError { faults: vec![format!("{}: {error}", folder.display())] };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension() == Some(OsStr::new("sql")) && path.is_file() {
-            names.push(path);
-        }
-    }
-    names.sort();
+/// What a file's name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// `3_add_orders.sql`.
+    pub name: String,
+    version: i64,
+    description: String,
+}
 
-    let (mut files, mut faults) = (BTreeMap::<i64, File>::new(), Vec::new());
-    for path in names {
-        match file(&path) {
+/// The migrations among files of these names and sizes in bytes, and what is wrong with names and sizes. `.down.sql` files are
+/// left alone, and whatever is not `.sql`. One of two files with the same version is not among the migrations.
+pub fn chosen(mut listed: Vec<(String, u64)>) -> (Vec<Name>, Vec<String>) {
+    listed.retain(|(name, _)| name.len() > ".sql".len() && name.ends_with(".sql"));
+    listed.sort();
+    let (mut names, mut faults, mut all) = (BTreeMap::<i64, Name>::new(), Vec::new(), 0);
+    for (name, bytes) in listed {
+        match Name::read(name) {
             Ok(None) => {}
-            Ok(Some(file)) => {
-                if let Some(twin) = files.get(&file.version) {
-                    faults.push(format!("{} and {} have the same version {}", twin.name, file.name, file.version));
-                } else {
-                    files.insert(file.version, file);
+            Ok(Some(name)) if bytes > FILE_AT_MOST => faults.push(format!(
+                "{} has {:.1} MiB, and a migration has {} MiB at most",
+                name.name,
+                bytes as f64 / MIB as f64,
+                FILE_AT_MOST / MIB
+            )),
+            Ok(Some(name)) => {
+                all += bytes;
+                match names.get(&name.version) {
+                    Some(twin) => {
+                        faults.push(format!("{} and {} have the same version {}", twin.name, name.name, name.version))
+                    }
+                    None => drop(names.insert(name.version, name)),
                 }
             }
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() { Ok(files.into_values().collect()) } else { Err(FolderError { faults }) }
+    if all > ALL_AT_MOST {
+        faults.push(format!(
+            "the files have {:.1} MiB together, and all migrations have {} MiB at most",
+            all as f64 / MIB as f64,
+            ALL_AT_MOST / MIB
+        ));
+        names.clear();
+    }
+    (names.into_values().collect(), faults)
 }
 
-/// `None` for the way back of a reversible migration.
-fn file(path: &Path) -> Result<Option<File>, String> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let Some((version, rest)) = name.split_once('_') else {
-        return Err(format!("{name} has no version: its name must be <version>_<description>.sql"));
-    };
-    let version = version.parse::<i64>().map_err(|_| {
-        format!(
-            "{name} has no version: {version:?} before the first underscore is not a whole number that fits 64 bits"
-        )
-    })?;
-    if rest.ends_with(".down.sql") {
-        return Ok(None);
+/// The migrations, or everything that is wrong with them; `faults` is what was wrong before anybody read them.
+pub fn all(read: Vec<Result<File, String>>, mut faults: Vec<String>) -> Result<Vec<File>, FolderError> {
+    let mut files = Vec::new();
+    for file in read {
+        match file {
+            Ok(file) => files.push(file),
+            Err(fault) => faults.push(fault),
+        }
     }
-    let suffix = if rest.ends_with(".up.sql") { ".up.sql" } else { ".sql" };
-    let description = rest.trim_end_matches(suffix).replace('_', " ");
-    let bytes = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    let sql = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();
-        format!("{name} line {line} is not UTF-8 (byte {valid})")
-    })?;
-    if sql.contains('\0') {
-        return Err(format!("{name} contains a zero byte, which PostgreSQL cannot take"));
+    if faults.is_empty() { Ok(files) } else { Err(FolderError { faults }) }
+}
+
+impl Name {
+    /// `None` for the way back of a reversible migration.
+    fn read(name: String) -> Result<Option<Self>, String> {
+        let Some((version, rest)) = name.split_once('_') else {
+            return Err(format!("{name} has no version: its name must be <version>_<description>.sql"));
+        };
+        let version = version.parse::<i64>().map_err(|_| {
+            format!(
+                "{name} has no version: {version:?} before the first underscore is not a whole number that fits 64 bits"
+            )
+        })?;
+        if rest.ends_with(".down.sql") {
+            return Ok(None);
+        }
+        let suffix = if rest.ends_with(".up.sql") { ".up.sql" } else { ".sql" };
+        let description = rest.trim_end_matches(suffix).replace('_', " ");
+        Ok(Some(Self { version, description, name }))
     }
-    let checksum = checksum(&sql);
-    Ok(Some(File { name, version, description, sql, checksum }))
+}
+
+impl File {
+    /// Reads the bytes of the file with this name.
+    ///
+    /// # Errors
+    /// Says why they are no text.
+    pub fn read(name: Name, bytes: Vec<u8>) -> Result<Self, String> {
+        let Name { name, version, description } = name;
+        let sql = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();
+            format!("{name} line {line} is not UTF-8 (byte {valid})")
+        })?;
+        if sql.contains('\0') {
+            return Err(format!("{name} contains a zero byte, which PostgreSQL cannot take"));
+        }
+        let checksum = checksum(&sql);
+        Ok(Self { name, version, description, sql, checksum })
+    }
 }
 
 fn checksum(sql: &str) -> Vec<u8> {
@@ -115,7 +161,8 @@ mod tests {
     use sqlx::migrate::{MigrationType, Migrator};
     use tempfile::TempDir;
 
-    use super::{FolderError, read};
+    use super::{FILE_AT_MOST, FolderError, chosen};
+    use crate::migrations::folder::read;
 
     fn folder(files: &[(&str, &[u8])]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -181,10 +228,21 @@ mod tests {
         assert_eq!(faults(&[("1_a.sql", b"a\0b")]), ["1_a.sql contains a zero byte, which PostgreSQL cannot take"]);
     }
 
+    /// The sizes are known before anything is read.
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
-        let error = read(std::path::Path::new("no/such/folder")).unwrap_err();
-        assert!(error.to_string().starts_with("no/such/folder: "), "{error}");
+    fn files_that_are_too_large_are_refused_unread() {
+        let listed = |sizes: &[u64]| {
+            let named = sizes.iter().enumerate().map(|(number, bytes)| (format!("{number}_a.sql"), *bytes));
+            let (names, faults) = chosen(named.collect());
+            (names.len(), faults)
+        };
+        assert_eq!(
+            listed(&[1, 50 * 1024 * 1024]),
+            (1, vec!["1_a.sql has 50.0 MiB, and a migration has 16 MiB at most".to_owned()])
+        );
+        assert_eq!(listed(&[FILE_AT_MOST; 4]), (4, Vec::new()));
+        let faults = vec!["the files have 80.0 MiB together, and all migrations have 64 MiB at most".to_owned()];
+        assert_eq!(listed(&[FILE_AT_MOST; 5]), (0, faults));
     }
 
     #[test]

@@ -130,7 +130,7 @@ async fn a_rollback_is_not_migrated() {
 #[tokio::test]
 async fn a_service_without_migrations_passes() {
     let mut world = World::with(&[]).await;
-    world.settings.folder = before_allow_traffic::settings::Folder::None;
+    world.settings.source = None;
     world.settings.secret = None;
     assert_eq!(world.yes().await, "no migrations are configured");
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use before_allow_traffic::migrations::source::Source;
 use before_allow_traffic::migrations_apply::MigrationsApply;
-use before_allow_traffic::settings::{Folder, Settings};
+use before_allow_traffic::settings::Settings;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deadline::Deadline;
 use greenlight::fakes::Fakes;
@@ -42,7 +43,7 @@ impl World {
         );
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
         let settings = Settings {
-            folder: Folder::Packaged(folder.path().to_owned()),
+            source: Some(Source::Packaged(folder.path().to_owned())),
             secret: Some("orders/migrator".to_owned()),
             overrides: Default::default(),
             roots: FurtherRoots::NONE,
