@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
                 let column = Name::of(&rename.column_name_ref()?);
                 self.new_column(table, &column).is_none().then_some(plain)
             }
-            (Rule::RenamingObject, AlterTableAction::RenameConstraint(_)) => Some(plain.as_remark()),
+            (Rule::RenamingObject, AlterTableAction::RenameConstraint(_)) => Some(plain.remarked()),
             (Rule::AddingFieldWithDefault, AlterTableAction::AddColumn(add)) => (!negative(add)).then_some(plain),
             (Rule::BanDropConstraint, AlterTableAction::DropConstraint(drop)) => {
                 let name = Name::of(&drop.constraint_name_ref()?);
@@ -173,7 +173,7 @@ impl<'a> Batch<'a> {
             (Rule::BanNewWriteRestriction, AlterColumnOption::SetNotNull(_)) => None,
             (Rule::BanDropDefault, _) => match (new, known) {
                 (Some(new), _) => new.not_null.then_some(plain),
-                (None, Some(column)) if !column.not_null => Some(plain.as_remark()),
+                (None, Some(column)) if !column.not_null => Some(plain.remarked()),
                 _ => Some(plain),
             },
             (Rule::ChangingColumnType, AlterColumnOption::SetType(set)) => {
@@ -278,7 +278,7 @@ impl<'a> Batch<'a> {
 /// A lock on a small table is gone before anybody waits for it.
 fn over_at_once(verdict: Verdict) -> Verdict {
     let suffers = format!("{}, which is over at once: the table is small", verdict.suffers);
-    Verdict { suffers, ..verdict.as_remark() }
+    Verdict { suffers, ..verdict.remarked() }
 }
 
 /// `DEFAULT -1` is as constant as `DEFAULT 1`.

@@ -84,12 +84,12 @@ impl Verdict {
     }
 
     /// The same, and no reason to stop.
-    pub(crate) fn as_remark(self) -> Self {
+    pub(crate) fn remarked(self) -> Self {
         Self { weight: Weight::Remark, ..self }
     }
 
     /// No reason to stop, for what blue meets is this.
     pub(crate) fn remark(suffers: impl Into<String>, instead: &'static str) -> Self {
-        Self::breaks(suffers, instead).as_remark()
+        Self::breaks(suffers, instead).remarked()
     }
 }

@@ -107,8 +107,7 @@ fn of_action(action: &ast::AlterTableAction) -> Option<Verdict> {
             _ => None,
         },
         Action::OwnerTo(_) => Some(
-            Verdict::breaks("it may lose the rights of the owner", "GRANT what blue needs in the same file")
-                .as_remark(),
+            Verdict::breaks("it may lose the rights of the owner", "GRANT what blue needs in the same file").remarked(),
         ),
         _ => None,
     }

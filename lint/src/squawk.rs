@@ -169,7 +169,7 @@ pub(crate) fn verdict(rule: Rule) -> Verdict {
         // All others: worth knowing.
         Rule::RequireConcurrentIndexDeletion => {
             Verdict::blocks("it waits for queries, and they for it, as long as the lock timeout", CONCURRENTLY)
-                .as_remark()
+                .remarked()
         }
         Rule::BanAddColumn => Verdict::remark(
             "a SELECT * that blue has prepared fails once (cached plan must not change result type)",

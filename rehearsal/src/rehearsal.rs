@@ -181,8 +181,10 @@ impl Rehearsal {
             let (world, id) = (Arc::clone(&self.world), id.clone());
             self.actors.spawn(async move {
                 world.until(|state| (state.phase == phase).then_some(())).await;
-                if api::stop(&world, &id).is_ok() {
-                    world.say(Who::Rehearsal, "a person stops the deployment");
+                // Said first: what CodeDeploy makes of it is told by another thread.
+                world.say(Who::Rehearsal, "a person stops the deployment");
+                if let Err(refused) = api::stop(&world, &id) {
+                    world.say(Who::Rehearsal, format!("CodeDeploy does not stop it: {refused}"));
                 }
                 std::future::pending().await
             });

@@ -179,6 +179,8 @@ scenarios! {
     a_good_version_of_a_function_loses_nothing = "lambda-canary",
     a_version_that_fails_every_event_never_gets_users = "lambda-version-breaks",
     a_linear_shift_takes_ten_steps = "linear",
+    a_migration_that_would_break_blue_is_not_applied = "migration-breaks-blue",
+    a_contract_step_goes_through_with_a_reason_in_the_plan = "contract-step-is-allowed",
     a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
     migrations_are_read_from_a_bucket = "migrations-from-s3",
     without_automatic_rollback_a_person_must_act = "no-auto-rollback",

@@ -63,7 +63,7 @@ pub use self::version_answers::VersionAnswers;
 use crate::plan::Severity;
 
 /// The id of every check, in the order in which a deployment meets them; at the end those that only a function's meets.
-pub const IDS: [&str; 24] = [
+pub const IDS: [&str; 25] = [
     "task-definition-is-active",
     "container-matches-load-balancer",
     "images-exist",
@@ -82,6 +82,7 @@ pub const IDS: [&str; 24] = [
     "requests-pass",
     "load-holds",
     "blue-and-green-agree",
+    "migrations-keep-blue-alive",
     "migrations-apply",
     "production-serves-green",
     "alarms-stay-quiet",
@@ -151,13 +152,14 @@ test_traffic:
         ]
     }
 
-    /// The checks that need a database's driver live with their hooks.
+    /// They need a database's driver, and live with their hooks.
+    const OF_HOOKS: [&str; 3] = ["database-is-available", "migrations-keep-blue-alive", "migrations-apply"];
+
     #[test]
     fn every_check_of_the_library_is_in_the_list() {
         let mut ids: Vec<&str> = all().iter().map(|check| check.id()).collect();
         ids.extend(of_functions().iter().map(|check| check.id()));
-        let listed: Vec<&str> =
-            IDS.into_iter().filter(|id| !["database-is-available", "migrations-apply"].contains(id)).collect();
+        let listed: Vec<&str> = IDS.into_iter().filter(|id| !OF_HOOKS.contains(id)).collect();
         assert_eq!(ids, listed);
     }
 

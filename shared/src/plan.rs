@@ -1,5 +1,6 @@
 //! The team's questions: a YAML document, all of it optional. Without one every hook asks its default questions.
 
+mod allowed;
 mod assertion;
 mod before_install;
 mod chosen;
@@ -8,6 +9,7 @@ mod expect;
 mod function;
 mod json_path;
 mod load;
+mod migrations;
 mod plain_sight;
 mod request;
 #[cfg(feature = "schema")]
@@ -20,6 +22,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_saphyr::Location;
 
+pub use self::allowed::AllowedMigration;
 pub use self::assertion::{Assertion, Comparison, Pattern, filled};
 pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
 use self::chosen::Choice;
@@ -28,12 +31,12 @@ pub use self::expect::{Expect, Statuses};
 pub use self::function::{FUNCTION_VARIABLES, FunctionQuestions, Invocation, Returned};
 pub use self::json_path::{JsonPath, JsonPattern};
 pub use self::load::PlannedLoad;
+pub use self::migrations::Migrations;
 pub use self::request::{Request, RequestBody};
 pub use self::secrets::PlannedSecret;
 pub use self::template::{Template, VARIABLES, Values, plain_text};
 use crate::checks;
 use crate::document::{self, DocumentError, Judge, Mapping, Mistakes, Spanned, one_of};
-use crate::ports::BucketFolder;
 use crate::units::{Points, Requests, Span};
 
 /// The version of the plan's format.
@@ -112,17 +115,6 @@ pub enum Mark {
     Json(JsonPath),
 }
 
-/// The schema changes of this version.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Migrations {
-    /// Where the SQL files are: `s3://bucket/prefix/`, or a folder.
-    pub sql: String,
-    /// Longest wait for a lock, so that a migration never queues users behind it. Default 5s.
-    pub lock_timeout: Option<Span>,
-}
-
 /// What is asked once users are on green.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Production {
@@ -157,9 +149,8 @@ pub enum Severity {
 }
 
 /// Keys that are refused with a remark of their own.
-const REMARKS: [(&str, &str); 4] = [
+const REMARKS: [(&str, &str); 3] = [
     ("task", NOT_YET),
-    ("allow", NOT_YET),
     ("user", "is not supported by this version yet; the user stands in the secret"),
     ("password", "has no place in a plan; name a secret of Secrets Manager with `secret`"),
 ];
@@ -223,7 +214,7 @@ struct Written {
     /// What is asked while only the test listener leads to green.
     test_traffic: Option<WrittenTestTraffic>,
     /// The schema changes of this version.
-    migrations: Option<Spanned<Migrations>>,
+    migrations: Option<Spanned<migrations::WrittenMigrations>>,
     /// What is asked once users are on green.
     production: Option<WrittenProduction>,
     /// What is asked of a Lambda function's new version before users reach it.
@@ -334,16 +325,6 @@ impl Reader<'_> {
             return Err(self.wrong(written.referenced, "a database has `cluster` or `host`, not both"));
         }
         Ok(database)
-    }
-
-    fn migrations(&self, written: Spanned<Migrations>) -> Result<Migrations, DocumentError> {
-        if written.value.sql.trim().is_empty() {
-            return Err(self.wrong(written.referenced, "`sql` names the folder of the migrations; it is empty"));
-        }
-        if written.value.sql.contains("://") {
-            BucketFolder::parse(&written.value.sql).map_err(|wrong| self.wrong(written.referenced, wrong))?;
-        }
-        Ok(written.value)
     }
 
     fn test_traffic(&self, written: WrittenTestTraffic) -> TestTraffic {

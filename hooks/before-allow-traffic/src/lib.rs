@@ -1,7 +1,29 @@
 //! What only the hook before production traffic does: migrating the database while blue still serves everybody, and what
 //! waits for it.
 
-pub mod after_migrations;
+pub mod in_order;
 pub mod migrations;
 pub mod migrations_apply;
+pub mod migrations_keep_blue_alive;
+pub mod preparation;
 pub mod settings;
+
+use std::sync::Arc;
+
+use greenlight::Check;
+use greenlight::deployment::AnyDeployment;
+use greenlight::plan::Plan;
+
+use crate::migrations_apply::MigrationsApply;
+use crate::migrations_keep_blue_alive::MigrationsKeepBlueAlive;
+use crate::preparation::Handover;
+use crate::settings::Settings;
+
+/// First whether blue survives the files, then the files.
+pub fn of_database<D: AnyDeployment>(plan: &Plan) -> Vec<Box<dyn Check<D>>> {
+    let (settings, handover) = (Settings::read(plan), Arc::new(Handover::default()));
+    vec![
+        Box::new(MigrationsKeepBlueAlive::new(settings.clone(), Arc::clone(&handover))),
+        Box::new(MigrationsApply::new(settings, handover)),
+    ]
+}

@@ -1,8 +1,7 @@
 //! `BeforeAllowTraffic`: the last moment at which every user is still on blue.
 
-use before_allow_traffic::after_migrations::in_order;
-use before_allow_traffic::migrations_apply::MigrationsApply;
-use before_allow_traffic::settings::Settings;
+use before_allow_traffic::in_order::in_order;
+use before_allow_traffic::of_database;
 use greenlight::checks::{AlarmsAreQuiet, RollbackIsArmed, VersionAnswers};
 use greenlight::deployment::FunctionDeployment;
 use greenlight::{Check, Checks, Plan, PlanError, Questions, ServeError, Stage};
@@ -15,12 +14,14 @@ async fn main() -> Result<(), ServeError> {
 
 /// In the order in which they are reported.
 fn of_service(plan: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
-    Ok(vec![Box::new(MigrationsApply::new(Settings::read(plan)))])
+    Ok(in_order(plan, of_database(plan)))
 }
 
 /// The first hook of a function's deployment, so it asks what a service's is asked before it begins, too.
 fn of_function(plan: &Plan) -> Result<Vec<Box<dyn Check<FunctionDeployment>>>, PlanError> {
-    let migrations = MigrationsApply::new(Settings::read(plan));
-    let [migrations, answers] = in_order(migrations, VersionAnswers::from_plan(plan));
-    Ok(vec![Box::new(AlarmsAreQuiet), Box::new(RollbackIsArmed), migrations, answers])
+    let mut checks: Vec<Box<dyn Check<FunctionDeployment>>> = vec![Box::new(AlarmsAreQuiet), Box::new(RollbackIsArmed)];
+    let mut last = of_database(plan);
+    last.push(Box::new(VersionAnswers::from_plan(plan)));
+    checks.extend(in_order(plan, last));
+    Ok(checks)
 }

@@ -1,40 +1,35 @@
 //! Every migration of this version is applied to the database before users reach it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::AnyDeployment;
-use greenlight_postgres::locate::locate;
 
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Patience};
+use crate::preparation::{Handover, Prepared};
 use crate::settings::Settings;
 
 /// Applies what is missing, once.
 pub struct MigrationsApply {
     settings: Settings,
     patience: Patience,
+    handover: Arc<Handover>,
 }
 
 impl MigrationsApply {
-    /// With these settings.
-    pub fn new(settings: Settings) -> Self {
-        Self { settings, patience: Patience::default() }
+    /// With these settings; what is left there is used first.
+    pub fn new(settings: Settings, handover: Arc<Handover>) -> Self {
+        Self { settings, patience: Patience::default(), handover }
     }
 
     async fn apply<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<String, Halt> {
-        let Some(source) = &self.settings.source else { return Ok("no migrations are configured".to_owned()) };
-        let Some(secret) = &self.settings.secret else {
-            source.read(&context.ports).await?;
-            return Err(Halt::no(
-                format!("{source} is to be applied, but no secret with a login to the database is named"),
-                "Name one in the plan (database.secret), then redeploy.",
-            ));
+        let prepared = match self.handover.take() {
+            Some(prepared) => Some(prepared),
+            None => Prepared::get(&self.settings, &context.ports).await?,
         };
-        let Settings { overrides, roots, .. } = &self.settings;
-        let located = locate(&context.ports, secret, overrides, roots);
-        let (files, located) = tokio::join!(source.read(&context.ports), located);
-        // What is wrong with the files is the better reason.
-        let (files, login) = (files?, located?.login);
+        let Some(Prepared { files, login }) = prepared else { return Ok("no migrations are configured".to_owned()) };
         let attempt = Attempt {
             files: &files,
             login: &login,

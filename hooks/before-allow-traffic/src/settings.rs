@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight::plan::Plan;
+use greenlight::plan::{AllowedMigration, Plan};
 use greenlight_postgres::locate::FurtherRoots;
 use greenlight_postgres::login::Overrides;
 
@@ -24,6 +24,10 @@ pub struct Settings {
     pub roots: FurtherRoots,
     /// How long a statement may wait for a lock. Default: [`LOCK_TIMEOUT`].
     pub lock_timeout: Duration,
+    /// Files that may break or block blue.
+    pub allow: Vec<AllowedMigration>,
+    /// Queries of blue that must work on the new schema.
+    pub blue_queries: Vec<String>,
 }
 
 impl Settings {
@@ -39,7 +43,7 @@ impl Settings {
     pub fn read_from(plan: &Plan, variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let planned = plan.migrations.as_ref();
-        let place = planned.map(|migrations| migrations.sql.clone()).or_else(|| variable("GREENLIGHT_MIGRATIONS"));
+        let place = planned.and_then(|migrations| migrations.sql.clone()).or_else(|| variable("GREENLIGHT_MIGRATIONS"));
         let source = place.map(|place| Source::of(&place, variable("LAMBDA_TASK_ROOT").as_deref()));
         let database = &plan.database;
         Self {
@@ -50,6 +54,8 @@ impl Settings {
             lock_timeout: planned
                 .and_then(|migrations| migrations.lock_timeout)
                 .map_or(LOCK_TIMEOUT, |span| span.duration()),
+            allow: planned.map(|migrations| migrations.allow.clone()).unwrap_or_default(),
+            blue_queries: planned.map(|migrations| migrations.blue_queries.clone()).unwrap_or_default(),
         }
     }
 }

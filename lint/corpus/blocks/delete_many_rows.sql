@@ -1,1 +1,1 @@
-DELETE FROM events WHERE at < now() - interval '1 year';
+DELETE FROM events WHERE at < '2026-02-01';

@@ -101,17 +101,44 @@ fn keys_whose_time_has_not_come_are_refused() {
     plan.yaml:2:15: `task` is not supported by this version yet; remove it
        2 | migrations: { task: { container: app } }
          |               ^
-    plan.yaml:2:15: the key `sql` is missing here
-       2 | migrations: { task: { container: app } }
-         |               ^
     ");
+}
+
+#[test]
+fn a_file_is_allowed_by_its_name_its_checksum_and_a_reason() {
+    let text = "version: 1\nmigrations:\n  allow: [{ file: 14_drop.sql, checksum: \"3FA2c41d09be\", reason: nobody reads it }]\n  \
+                blue_queries: [select 1]\n";
+    let migrations = Plan::parse(text, "plan.yaml").unwrap().migrations.unwrap();
+    assert_eq!(migrations.allow[0].checksum, "3fa2c41d09be");
+    assert_eq!(migrations.blue_queries, ["select 1"]);
+    let refused = |allowed: &str| refusal(&format!("migrations: {{ allow: [{allowed}] }}\n"));
+    let messages = [
+        refused("{ file: 14_drop.sql, checksum: \"3fa2\", reason: nobody reads it }"),
+        refused("{ file: 14_drop.sql, reason: nobody reads it }"),
+        refused("{ file: sql/14_drop.sql, checksum: \"3fa2c41d09be\", reason: nobody reads it }"),
+        refused("{ file: 14_drop.sql, checksum: \"3fa2c41d09be\", reason: \" \" }"),
+    ];
+    insta::assert_snapshot!(messages.join("\n"), @r#"
+    plan.yaml:2:54: `3fa2` is no checksum; expected the first 12 hexadecimal digits or more of the file's SHA-384, in quotes
+       2 | migrations: { allow: [{ file: 14_drop.sql, checksum: "3fa2", reason: nobody reads it }] }
+         |                                                      ^
+    plan.yaml:2:44: the key `checksum` is missing here
+       2 | migrations: { allow: [{ file: 14_drop.sql, reason: nobody reads it }] }
+         |                                            ^
+    plan.yaml:2:31: `file` is the name of a migration, such as `14_drop_note.sql`
+       2 | migrations: { allow: [{ file: sql/14_drop.sql, checksum: "3fa2c41d09be", reason: nobody reads it }] }
+         |                               ^
+    plan.yaml:2:78: the reason is empty; say why blue is not harmed
+       2 | migrations: { allow: [{ file: 14_drop.sql, checksum: "3fa2c41d09be", reason: " " }] }
+         |                                                                              ^
+    "#);
 }
 
 #[test]
 fn a_place_that_cannot_be_read_is_refused() {
     let message = refusal("migrations: { sql: \"gs://shop/42/\" }\n");
     assert!(
-        message.starts_with("plan.yaml:2:13: gs://shop/42/ is no place in S3; it is written s3://bucket/folder/\n"),
+        message.starts_with("plan.yaml:2:20: gs://shop/42/ is no place in S3; it is written s3://bucket/folder/\n"),
         "{message}"
     );
 }
@@ -333,7 +360,7 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:12:21: `180` has no unit; expected a duration such as `500ms`, `5s`, `3m` or `1h`
       12 | production: { bake: 180 }
          |                     ^
-    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `images-exist`, `secrets-exist`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `health-check-is-sound`, `database-is-available`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-spans-zones`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`, `version-answers`, `alias-serves-version`; did you mean `alarms-are-quiet`?
+    plan.yaml:13:11: unknown check `alarms-are-quite`; expected one of `task-definition-is-active`, `container-matches-load-balancer`, `images-exist`, `secrets-exist`, `listeners-are-wired`, `blue-is-healthy`, `alarms-are-quiet`, `rollback-is-armed`, `health-check-is-sound`, `database-is-available`, `green-runs-target-revision`, `green-tasks-are-steady`, `green-targets-are-healthy`, `green-spans-zones`, `green-answers`, `requests-pass`, `load-holds`, `blue-and-green-agree`, `migrations-keep-blue-alive`, `migrations-apply`, `production-serves-green`, `alarms-stay-quiet`, `green-is-no-worse-than-blue`, `version-answers`, `alias-serves-version`; did you mean `alarms-are-quiet`?
       13 | checks: { alarms-are-quite: advisory, rollback-is-armed: no }
          |           ^
     plan.yaml:13:58: unknown word `no`; expected one of `blocking`, `advisory`

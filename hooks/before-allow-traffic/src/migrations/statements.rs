@@ -65,7 +65,7 @@ impl Statement<'_> {
         const LONGEST: usize = 90;
         let mut out = String::new();
         for token in &self.head {
-            let tight = out.is_empty() || out.ends_with(['(', '.', ':']);
+            let tight = out.is_empty() || out.ends_with(['(', '.', ':', '$']);
             if !tight && !matches!(token, Token::Mark('(' | ')' | ',' | '.' | ':' | ';')) {
                 out.push(' ');
             }

@@ -134,10 +134,10 @@ async fn a_run_killed_while_it_builds_an_index_builds_it_anew() {
     run(&mut report, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM orders").await;
     let (check, context) = (world.check(), world.context.clone());
     let running = tokio::spawn(async move { check.ask(&context).await });
-    until(async || (world.rows("SELECT 1 FROM pg_stat_progress_create_index").await == ["1"]).then_some(())).await;
+    let invalid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_total')";
+    until(async || (world.rows(invalid).await == ["false"]).then_some(())).await;
     running.abort();
     until(async || world.rows(GREENLIGHT).await.is_empty().then_some(())).await;
-    let invalid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_total')";
     assert_eq!(world.rows(invalid).await, ["false"]);
     run(&mut report, "COMMIT").await;
     world.yes().await;

@@ -1,4 +1,4 @@
-//! `migrations-apply` against a real PostgreSQL.
+//! `migrations-keep-blue-alive` and `migrations-apply` against a real PostgreSQL.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod interruptions;
+mod keep_blue_alive;
 mod locks;
 mod normal_life;
 mod server;

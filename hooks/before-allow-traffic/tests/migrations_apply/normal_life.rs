@@ -169,7 +169,7 @@ async fn the_connection_says_who_it_is_and_is_bounded_in_time() {
 #[test]
 fn the_check_asks_a_question() {
     let settings = before_allow_traffic::settings::Settings::read_from(&greenlight::plan::Plan::defaults(), |_| None);
-    let check: &dyn Check = &before_allow_traffic::migrations_apply::MigrationsApply::new(settings);
+    let check: &dyn Check = &before_allow_traffic::migrations_apply::MigrationsApply::new(settings, Default::default());
     assert_eq!(check.id(), "migrations-apply");
     assert!(check.question().ends_with('?'));
 }

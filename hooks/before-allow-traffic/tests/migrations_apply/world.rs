@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use before_allow_traffic::migrations::folder;
 use before_allow_traffic::migrations::source::Source;
 use before_allow_traffic::migrations_apply::MigrationsApply;
 use before_allow_traffic::settings::Settings;
@@ -48,6 +49,8 @@ impl World {
             overrides: Default::default(),
             roots: FurtherRoots::NONE,
             lock_timeout: Duration::from_millis(100),
+            allow: Vec::new(),
+            blue_queries: Vec::new(),
         };
         let context = fakes.context(Stage::BeforeAllowTraffic);
         let world = Self { database, folder, context, fakes, settings };
@@ -61,6 +64,13 @@ impl World {
         std::fs::write(self.folder.path().join(name), sql).expect("the folder takes files");
     }
 
+    /// The checksum of a file, as the plan names it.
+    pub(crate) fn checksum(&self, name: &str) -> String {
+        let files = folder::read(self.folder.path()).expect("a sound folder");
+        let file = files.iter().find(|file| file.name == name).expect("the file is there");
+        file.checksum.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         std::fs::remove_file(self.folder.path().join(name)).expect("the file is there");
     }
@@ -70,7 +80,7 @@ impl World {
     }
 
     pub(crate) fn check(&self) -> Arc<MigrationsApply> {
-        Arc::new(MigrationsApply::new(self.settings.clone()))
+        Arc::new(MigrationsApply::new(self.settings.clone(), Arc::default()))
     }
 
     /// Asks once.

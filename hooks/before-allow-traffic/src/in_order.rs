@@ -1,0 +1,156 @@
+//! Checks are asked side by side; these one after the other: what judges the migrations, what applies them, and what makes
+//! sense only once the database is as the new version needs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::deployment::AnyDeployment;
+use greenlight::plan::{Plan, Severity};
+
+/// How often it is looked whether the check before has answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Each is asked once the one before it has answered for good: with yes, or with anything where the plan says that it only
+/// advises. Behind another answer nothing is asked any more.
+pub fn in_order<D: AnyDeployment>(plan: &Plan, checks: Vec<Box<dyn Check<D>>>) -> Vec<Box<dyn Check<D>>> {
+    let mut before: Option<Before> = None;
+    let mut ordered: Vec<Box<dyn Check<D>>> = Vec::new();
+    for check in checks {
+        let (id, gate) = (check.id(), Gate::default());
+        let advises = plan.severity(id) == Severity::Advisory;
+        ordered.push(Box::new(InOrder { check, before: before.take(), gate: gate.clone(), advises }));
+        before = Some(Before { id, gate });
+    }
+    ordered
+}
+
+/// Whether the next check may be asked. Clones are the same gate.
+#[derive(Clone, Default)]
+struct Gate(Arc<AtomicBool>);
+
+/// The check that goes before.
+struct Before {
+    id: &'static str,
+    gate: Gate,
+}
+
+struct InOrder<D: AnyDeployment> {
+    check: Box<dyn Check<D>>,
+    before: Option<Before>,
+    gate: Gate,
+    advises: bool,
+}
+
+#[async_trait]
+impl<D: AnyDeployment> Check<D> for InOrder<D> {
+    fn id(&self) -> &'static str {
+        self.check.id()
+    }
+
+    fn question(&self) -> String {
+        self.check.question()
+    }
+
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
+        if let Some(Before { id, gate }) = &self.before
+            && !gate.0.load(Ordering::SeqCst)
+        {
+            let remedy = format!("Read what became of {id}.");
+            return Ok(Answer::not_yet(format!("not begun: {id} comes first"), LOOK_AGAIN, remedy));
+        }
+        let answer = self.check.ask(context).await;
+        let goes_on = match &answer {
+            Ok(Answer::Yes { .. }) => true,
+            Ok(Answer::NotYet { .. }) | Err(CannotTell { transient: true, .. }) => false,
+            Ok(Answer::No { .. }) | Err(_) => self.advises,
+        };
+        self.gate.0.store(goes_on, Ordering::SeqCst);
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use std::sync::Mutex;
+
+    use greenlight::Stage;
+    use greenlight::deployment::FunctionDeployment;
+    use greenlight::fakes::{Fakes, function_deployment};
+
+    use super::*;
+
+    /// Gives these answers, one after the other.
+    struct Says(&'static str, Mutex<Vec<Result<Answer, CannotTell>>>);
+
+    impl Says {
+        fn boxed(id: &'static str, mut answers: Vec<Result<Answer, CannotTell>>) -> Box<dyn Check<FunctionDeployment>> {
+            answers.reverse();
+            Box::new(Self(id, Mutex::new(answers)))
+        }
+    }
+
+    #[async_trait]
+    impl Check<FunctionDeployment> for Says {
+        fn id(&self) -> &'static str {
+            self.0
+        }
+
+        fn question(&self) -> String {
+            "Is it said?".to_owned()
+        }
+
+        async fn ask(&self, _: &CheckContext<FunctionDeployment>) -> Result<Answer, CannotTell> {
+            self.1.lock().expect("nobody panicked").pop().expect("it is not asked more often")
+        }
+    }
+
+    fn unknown(transient: bool) -> Result<Answer, CannotTell> {
+        Err(CannotTell { asked: "a lock".to_owned(), remedy: "Wait.".to_owned(), transient, source: None })
+    }
+
+    /// Asks the first as often as it has answers, and then the second; what the second says.
+    async fn second(plan: &str, answers: Vec<Result<Answer, CannotTell>>) -> Result<Answer, CannotTell> {
+        let context = Fakes::well().context_of(Stage::BeforeAllowTraffic, function_deployment());
+        let count = answers.len();
+        let yes = Says::boxed("version-answers", vec![Ok(Answer::yes("answered"))]);
+        let checks = vec![Says::boxed("migrations-apply", answers), yes];
+        let ordered = in_order(&Plan::parse(plan, "plan").unwrap(), checks);
+        for asked in 0..count {
+            let waits = matches!(ordered[1].ask(&context).await, Ok(Answer::NotYet { .. }));
+            assert!(waits, "asked before the first had answered {asked} times");
+            let _ = ordered[0].ask(&context).await;
+        }
+        ordered[1].ask(&context).await
+    }
+
+    const BLOCKING: &str = "version: 1\n";
+
+    #[tokio::test]
+    async fn the_second_is_asked_only_when_the_first_has_said_yes() {
+        let not_yet = Ok(Answer::not_yet("waits", LOOK_AGAIN, "Wait."));
+        let answers = vec![not_yet, unknown(true), Ok(Answer::yes("3 applied"))];
+        assert!(matches!(second(BLOCKING, answers).await, Ok(Answer::Yes { .. })));
+    }
+
+    #[tokio::test]
+    async fn behind_a_no_nothing_is_begun() {
+        for answer in [Ok(Answer::no("it breaks blue", "Write it otherwise.")), unknown(false)] {
+            let Ok(Answer::NotYet { evidence, .. }) = second(BLOCKING, vec![answer]).await else {
+                panic!("it was begun");
+            };
+            assert_eq!(evidence, "not begun: migrations-apply comes first");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_no_that_only_advises_holds_nothing_up() {
+        let plan = "version: 1\nchecks: { migrations-apply: advisory }\n";
+        let answers = vec![Ok(Answer::no("it breaks blue", "Write it otherwise."))];
+        assert!(matches!(second(plan, answers).await, Ok(Answer::Yes { .. })));
+    }
+}

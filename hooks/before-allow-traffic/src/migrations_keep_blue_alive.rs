@@ -1,0 +1,194 @@
+//! Blue survives what is about to be applied: it serves everybody while the database is migrated, and may go on serving
+//! after a rollback.
+
+mod blue_queries;
+pub mod facts;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::deployment::AnyDeployment;
+use greenlight::plan::AllowedMigration;
+use greenlight_lint::{Finding, Migration, Weight, lint, questions};
+
+use crate::migrations::files::File;
+use crate::migrations::ledger::Ledger;
+use crate::migrations::session::Session;
+use crate::migrations::{Halt, counted};
+use crate::preparation::{Handover, Prepared};
+use crate::settings::Settings;
+
+/// The check's id.
+pub const ID: &str = "migrations-keep-blue-alive";
+
+/// So many findings are told; the others are counted.
+const TOLD: usize = 5;
+/// So many digits of a checksum are told, which are as many as the plan must name.
+const DIGITS: usize = 12;
+
+/// Judges every pending file before the first one is applied.
+pub struct MigrationsKeepBlueAlive {
+    settings: Settings,
+    handover: Arc<Handover>,
+}
+
+impl MigrationsKeepBlueAlive {
+    /// With these settings; leaves there what whoever applies the files needs, too.
+    pub fn new(settings: Settings, handover: Arc<Handover>) -> Self {
+        Self { settings, handover }
+    }
+
+    async fn judge<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<Answer, Halt> {
+        let Some(prepared) = Prepared::get(&self.settings, &context.ports).await? else {
+            return Ok(Answer::yes("no migrations are configured"));
+        };
+        let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id());
+        let lock_timeout = self.settings.lock_timeout;
+        let mut session = Session::open(&prepared.login, &caller, context.deadline, lock_timeout).await?;
+        let result = self.ask_database(&mut session, &prepared.files).await;
+        session.close().await;
+        self.handover.leave(prepared);
+        result
+    }
+
+    async fn ask_database(&self, session: &mut Session, files: &[File]) -> Result<Answer, Halt> {
+        let rows = match Ledger::find(session).await? {
+            Some(ledger) => ledger.rows(session).await?,
+            None => Vec::new(),
+        };
+        let applied = |file: &File| rows.iter().any(|row| row.version == file.version && row.success);
+        let pending: Vec<&File> = files.iter().filter(|file| !applied(file)).collect();
+        if pending.is_empty() {
+            return Ok(Answer::yes(format!("nothing is pending of {}", counted(files.len(), "file"))));
+        }
+        let migrations: Vec<Migration<'_>> = pending
+            .iter()
+            .map(|file| Migration { name: &file.name, sql: &file.sql, in_transaction: !file.without_transaction() })
+            .collect();
+        let facts = facts::facts(session, &questions(&migrations)).await?;
+        let found = lint(&migrations, &facts);
+        let (allowed, stops): (Vec<&Finding>, Vec<&Finding>) = found
+            .iter()
+            .filter(|finding| finding.weight == Weight::Stops)
+            .partition(|finding| self.allowed(finding, &pending).is_some());
+        if !stops.is_empty() {
+            return Ok(self.no(&stops, &pending));
+        }
+        let tried = blue_queries::try_out(session, &self.settings.blue_queries, &pending).await?;
+        if let Some(no) = tried.no {
+            return Ok(no);
+        }
+        Ok(Answer::yes(self.yes(&found, &allowed, &pending, tried.evidence)))
+    }
+
+    fn allowed(&self, finding: &Finding, pending: &[&File]) -> Option<&AllowedMigration> {
+        let file = pending.iter().find(|file| file.name == finding.file)?;
+        let checksum = hex(&file.checksum);
+        self.settings.allow.iter().find(|it| it.file == file.name && checksum.starts_with(&it.checksum))
+    }
+
+    fn no(&self, stops: &[&Finding], pending: &[&File]) -> Answer {
+        let mut told: Vec<String> =
+            stops.iter().take(TOLD).map(|finding| format!("{finding}; safe: {}", finding.instead)).collect();
+        if stops.len() > TOLD {
+            told.push(format!("and {} more", stops.len() - TOLD));
+        }
+        let outdated: Vec<String> = self
+            .settings
+            .allow
+            .iter()
+            .filter(|it| stops.iter().any(|finding| finding.file == it.file))
+            .map(|it| format!("{} has changed since it was allowed", it.file))
+            .collect();
+        let evidence = format!(
+            "{}; nothing was migrated; traffic stays on blue",
+            told.into_iter().chain(outdated).collect::<Vec<_>>().join("; ")
+        );
+        let mut names: Vec<&str> = stops.iter().map(|finding| finding.file.as_str()).collect();
+        names.dedup();
+        let entries: Vec<String> = pending
+            .iter()
+            .filter(|file| names.contains(&file.name.as_str()))
+            .map(|file| {
+                format!("{{ file: {}, checksum: \"{}\", reason: … }}", file.name, &hex(&file.checksum)[..DIGITS])
+            })
+            .collect();
+        let remedy = format!(
+            "Write it the safe way; or, if blue is not harmed, say why in the plan: migrations: {{ allow: [{}] }}; then redeploy.",
+            entries.join(", ")
+        );
+        Answer::no(evidence, remedy)
+    }
+
+    /// `14_drop_note.sql line 1 breaks blue, which the plan allows: no version since 41 reads it`
+    fn excused(&self, file: &str, allowed: &[&Finding]) -> String {
+        let harms: Vec<String> =
+            allowed.iter().filter(|it| it.file == file).map(|it| format!("line {} {}", it.line, it.harm)).collect();
+        let reason = self.settings.allow.iter().find(|it| it.file == file).map_or("", |it| &it.reason);
+        format!("{file} {}, which the plan allows: {reason}", harms.join(", "))
+    }
+
+    fn yes(&self, found: &[Finding], allowed: &[&Finding], pending: &[&File], tried: Option<String>) -> String {
+        let harmful: BTreeSet<&str> = allowed.iter().map(|finding| finding.file.as_str()).collect();
+        let mut told: Vec<String> = harmful.iter().map(|name| self.excused(name, allowed)).collect();
+        let harmless: Vec<&str> =
+            pending.iter().map(|file| file.name.as_str()).filter(|name| !harmful.contains(name)).collect();
+        match harmless.as_slice() {
+            [] => {}
+            [only] => told.push(format!("{only} harms no query of blue")),
+            [.., last] => {
+                told.push(format!("{} pending files harm no query of blue, the last is {last}", harmless.len()))
+            }
+        }
+        told.extend(tried);
+        told.extend(remarks(found));
+        told.join("; ")
+    }
+}
+
+/// What is worth knowing, each once with all its places.
+fn remarks(found: &[Finding]) -> Vec<String> {
+    let mut places: Vec<(&str, Vec<String>)> = Vec::new();
+    for remark in found.iter().filter(|finding| finding.weight == Weight::Remark) {
+        let place = format!("{} line {}", remark.file, remark.line);
+        match places.iter_mut().find(|(suffers, _)| *suffers == remark.suffers) {
+            Some((_, places)) if places.contains(&place) => {}
+            Some((_, places)) => places.push(place),
+            None => places.push((&remark.suffers, vec![place])),
+        }
+    }
+    let told = |(suffers, places): &(&str, Vec<String>)| {
+        let more = if places.len() > TOLD { format!(" and {} more", places.len() - TOLD) } else { String::new() };
+        let named: Vec<&str> = places.iter().take(TOLD).map(String::as_str).collect();
+        format!("worth knowing ({}{more}): {suffers}", named.join(", "))
+    };
+    places.iter().map(told).collect()
+}
+
+#[async_trait]
+impl<D: AnyDeployment> Check<D> for MigrationsKeepBlueAlive {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn question(&self) -> String {
+        "Does blue survive the migrations that are about to be applied?".to_owned()
+    }
+
+    async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
+        if context.deployment.rollback().is_some() {
+            return Ok(Answer::yes("not asked: this deployment is a rollback, and migrates nothing"));
+        }
+        match self.judge(context).await {
+            Ok(answer) => Ok(answer),
+            Err(halt) => halt.into_answer(),
+        }
+    }
+}
+
+/// In lower case, as the plan names it.
+fn hex(checksum: &[u8]) -> String {
+    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,54 @@
+//! What must be at hand before anything is judged or applied: the files, and a login.
+
+use std::sync::{Mutex, PoisonError};
+
+use greenlight::ports::Ports;
+use greenlight_postgres::locate::locate;
+use greenlight_postgres::login::Login;
+
+use crate::migrations::Halt;
+use crate::migrations::files::File;
+use crate::settings::Settings;
+
+/// The files, and where they belong.
+#[derive(Debug)]
+pub struct Prepared {
+    /// By version; never none.
+    pub files: Vec<File>,
+    /// The database.
+    pub login: Login,
+}
+
+impl Prepared {
+    /// Reads the files and finds the database, side by side. `None` where this service has no migrations.
+    pub async fn get(settings: &Settings, ports: &Ports) -> Result<Option<Self>, Halt> {
+        let Some(source) = &settings.source else { return Ok(None) };
+        let Some(secret) = &settings.secret else {
+            source.read(ports).await?;
+            return Err(Halt::no(
+                format!("{source} is to be applied, but no secret with a login to the database is named"),
+                "Name one in the plan (database.secret), then redeploy.",
+            ));
+        };
+        let located = locate(ports, secret, &settings.overrides, &settings.roots);
+        let (files, located) = tokio::join!(source.read(ports), located);
+        // What is wrong with the files is the better reason.
+        Ok(Some(Self { files: files?, login: located?.login }))
+    }
+}
+
+/// What the judge of the files has at hand is handed over to whoever applies them, once: a second attempt begins anew.
+#[derive(Debug, Default)]
+pub struct Handover(Mutex<Option<Prepared>>);
+
+impl Handover {
+    /// Leaves it for whoever comes next.
+    pub fn leave(&self, prepared: Prepared) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+    }
+
+    /// What was left, if anything was.
+    pub fn take(&self) -> Option<Prepared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
