@@ -51,10 +51,9 @@ pub async fn tls_version(connection: &mut PgConnection) -> Result<Option<String>
 fn unreachable(login: &Login, error: sqlx::Error) -> Halt {
     let (place, said) = (login.place(), fault::words(&error));
     match (fault::sqlstate(&error).as_deref(), fault::class(&error)) {
-        (Some("28P01" | "28000"), _) => Halt::no(
-            format!("{place} refused user {}: {said}", login.user),
-            "Put the current user and password into the secret, or allow this address in pg_hba; then redeploy.",
-        ),
+        (Some("28P01" | "28000"), _) => {
+            Halt::no(format!("{place} refused user {}: {said}", login.user), login.remedy())
+        }
         (Some("3D000"), _) => Halt::no(
             format!("{place}: {said}"),
             "Create the database, or name another one in the plan (database.name); then redeploy.",

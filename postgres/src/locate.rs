@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use greenlight::check::CannotTell;
+use greenlight::plan::Credentials;
 use greenlight::ports::{Database, Ports};
 
 use crate::Halt;
@@ -74,8 +75,29 @@ pub struct Located {
     pub rds: Option<Database>,
 }
 
-/// Reads the secret and asks RDS, side by side. Ends where no connection can be expected.
-pub async fn locate(ports: &Ports, secret: &str, overrides: &Overrides, roots: &FurtherRoots) -> Result<Located, Halt> {
+/// Reads the secret, or makes a token, and asks RDS. Ends where no connection can be expected. A token is made anew each time:
+/// it is looked at only while a connection comes about, and dies with the credentials that signed it.
+pub async fn locate(
+    ports: &Ports,
+    credentials: &Credentials,
+    overrides: &Overrides,
+    roots: &FurtherRoots,
+) -> Result<Located, Halt> {
+    let (login, rds) = match credentials {
+        Credentials::Secret(secret) => by_secret(ports, secret, overrides).await?,
+        Credentials::Iam(user) => by_token(ports, user, overrides).await?,
+    };
+    let further = roots.0.as_ref().map_err(|why| CannotTell {
+        asked: why.clone(),
+        remedy: "Name a readable file of PEM certificates there, or take the variable away; then redeploy.".to_owned(),
+        transient: false,
+        source: None,
+    })?;
+    Ok(Located { login: login.trusting(further), rds })
+}
+
+/// The two calls side by side.
+async fn by_secret(ports: &Ports, secret: &str, overrides: &Overrides) -> Result<(Login, Option<Database>), Halt> {
     let rds = async {
         match &overrides.cluster {
             Some(identifier) => writer(ports, identifier).await.map(Some),
@@ -93,13 +115,36 @@ pub async fn locate(ports: &Ports, secret: &str, overrides: &Overrides, roots: &
         (overrides.host, overrides.port) = (Some(host), overrides.port.or(Some(port)));
     }
     let login = Login::new(&value, &overrides).map_err(|error| wrong_secret(secret, &error))?;
-    let further = roots.0.as_ref().map_err(|why| CannotTell {
-        asked: why.clone(),
-        remedy: "Name a readable file of PEM certificates there, or take the variable away; then redeploy.".to_owned(),
-        transient: false,
-        source: None,
-    })?;
-    Ok(Located { login: login.trusting(further), rds })
+    Ok((login, rds))
+}
+
+/// For the endpoint that RDS tells, and no other name of it.
+async fn by_token(ports: &Ports, user: &str, overrides: &Overrides) -> Result<(Login, Option<Database>), Halt> {
+    let (Some(identifier), Some(name)) = (&overrides.cluster, &overrides.name) else {
+        return Err(Halt::no(
+            "the plan asks for IAM authentication and says no database.cluster or no database.name",
+            "Give both in the plan: the token is made for the endpoint that RDS tells; then redeploy.",
+        ));
+    };
+    let rds = writer(ports, identifier).await?;
+    if rds.iam_authentication == Some(false) {
+        return Err(Halt::no(
+            format!("{} {identifier} has IAM database authentication switched off", rds.kind),
+            "Switch it on (aws rds modify-db-cluster or modify-db-instance, --enable-iam-database-authentication), or name a \
+             secret in the plan; then redeploy.",
+        ));
+    }
+    let Some((host, port)) = rds.writer.clone() else {
+        return Err(Halt::not_yet(
+            format!("{} {identifier} has no endpoint", rds.kind),
+            LOOK_AGAIN,
+            "Wait until RDS calls it available; then redeploy.",
+        ));
+    };
+    let endpoint = (host, overrides.port.unwrap_or(port));
+    let token = ports.database_token(&endpoint, user).await?;
+    let login = Login::by_token(endpoint, name.clone(), user.to_owned(), token, rds.resource_id.as_deref());
+    Ok((login, Some(rds)))
 }
 
 /// What RDS says, if its state lets anybody in. A state that nobody knows here is left to the connection to judge.
@@ -143,9 +188,11 @@ mod tests {
 
     use greenlight::check::Answer;
     use greenlight::fakes::Fakes;
+    use greenlight::plan::Credentials;
     use greenlight::ports::Database;
 
-    use super::{FurtherRoots, locate};
+    use super::{FurtherRoots, Located, locate};
+    use crate::Halt;
     use crate::login::Overrides;
 
     async fn told(database: Option<Database>) -> String {
@@ -154,7 +201,15 @@ mod tests {
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
         fakes.state().databases.extend(database);
         let overrides = Overrides { cluster: Some("orders".to_owned()), ..Overrides::default() };
-        match locate(&fakes.ports(), "orders/migrator", &overrides, &FurtherRoots::NONE).await {
+        at(locate(&fakes.ports(), &migrator(), &overrides, &FurtherRoots::NONE).await)
+    }
+
+    fn migrator() -> Credentials {
+        Credentials::Secret("orders/migrator".to_owned())
+    }
+
+    fn at(located: Result<Located, Halt>) -> String {
+        match located {
             Ok(located) => format!("at {}", located.login.place()),
             Err(halt) => match halt.into_answer() {
                 Ok(Answer::No { evidence, .. }) => format!("no: {evidence}"),
@@ -171,6 +226,8 @@ mod tests {
             identifier: "orders".to_owned(),
             engine: "aurora-postgresql".to_owned(),
             status: status.to_owned(),
+            resource_id: Some("cluster-ABC".to_owned()),
+            iam_authentication: Some(true),
             writer: Some(("orders.cluster-1.eu-central-1.rds.amazonaws.com".to_owned(), 5432)),
         })
     }
@@ -210,7 +267,29 @@ mod tests {
         let fakes = Fakes::well();
         let secret = r#"{"username":"a","password":"b","host":"old.example","port":1,"dbname":"orders"}"#;
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
-        let located = locate(&fakes.ports(), "orders/migrator", &Overrides::default(), &FurtherRoots::NONE).await;
+        let located = locate(&fakes.ports(), &migrator(), &Overrides::default(), &FurtherRoots::NONE).await;
         assert_eq!(located.unwrap().login.place(), "orders on old.example:1");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_made_for_the_endpoint_that_rds_tells() {
+        let told = async |iam_authentication| {
+            let fakes = Fakes::well();
+            let token = "token:orders.cluster-1.eu-central-1.rds.amazonaws.com:5432/migrator";
+            fakes.state().secrets.insert(token.to_owned(), "signed".to_owned());
+            fakes.state().databases.extend(database("available").map(|it| Database { iam_authentication, ..it }));
+            let cluster = Some("orders".to_owned());
+            let overrides = Overrides { cluster, name: Some("shop".to_owned()), ..Overrides::default() };
+            let user = Credentials::Iam("migrator".to_owned());
+            let located = locate(&fakes.ports(), &user, &overrides, &FurtherRoots::NONE).await;
+            if let Ok(Located { login, .. }) = &located {
+                assert!(login.is_verified() && login.user == "migrator");
+                assert!(login.remedy().starts_with("Allow rds-db:connect on dbuser:cluster-ABC/migrator in"));
+            }
+            at(located)
+        };
+        let expected = "at shop on orders.cluster-1.eu-central-1.rds.amazonaws.com:5432";
+        assert_eq!((told(Some(true)).await, told(None).await), (expected.to_owned(), expected.to_owned()));
+        assert_eq!(told(Some(false)).await, "no: cluster orders has IAM database authentication switched off");
     }
 }

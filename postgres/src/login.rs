@@ -47,8 +47,18 @@ pub struct Login {
     /// Who we are.
     pub user: String,
     password: Secret,
+    by: By,
     tls: Tls,
     roots: Vec<u8>,
+}
+
+/// Where the password comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum By {
+    /// A secret.
+    Secret,
+    /// A signature of the function's role. IAM names the user so: `cluster-ABC/migrator`.
+    Token(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +149,44 @@ impl Login {
             }
         };
         let port = overrides.port.unwrap_or(secret_port);
-        Ok(Self { host, port, database, user, password: Secret::new(password), tls, roots: RDS_ROOTS.to_vec() })
+        Ok(Self {
+            host,
+            port,
+            database,
+            user,
+            password: Secret::new(password),
+            by: By::Secret,
+            tls,
+            roots: RDS_ROOTS.to_vec(),
+        })
+    }
+
+    /// By IAM authentication, as this user of RDS's own endpoint. The certificate must be right whatever the host: the token is
+    /// a password. `resource` is RDS's id for the database.
+    pub fn by_token(
+        (host, port): (String, u16),
+        database: String,
+        user: String,
+        token: Secret,
+        resource: Option<&str>,
+    ) -> Self {
+        let by = By::Token(format!("{}/{user}", resource.unwrap_or("*")));
+        Self { host, port, database, user, password: token, by, tls: Tls::Verified, roots: RDS_ROOTS.to_vec() }
+    }
+
+    /// What to do where the server refuses this login.
+    pub fn remedy(&self) -> String {
+        match &self.by {
+            By::Secret => {
+                "Put the current user and password into the secret, or allow this address in pg_hba; then redeploy."
+                    .to_owned()
+            }
+            By::Token(named) => format!(
+                "Allow rds-db:connect on dbuser:{named} in the function's role (the template's DatabaseUser), and GRANT rds_iam \
+                 TO {}; then redeploy.",
+                self.user
+            ),
+        }
     }
 
     /// Trusts these roots too, PEM.

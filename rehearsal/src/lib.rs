@@ -19,6 +19,7 @@ pub mod mutants;
 pub mod outcome;
 pub mod postgres;
 pub mod process;
+pub mod rds_gate;
 pub mod reaper;
 pub mod rehearsal;
 pub mod scenario;

@@ -19,8 +19,10 @@ use crate::reaper::{Reaper, TempFolder};
 
 mod binaries;
 mod certificate;
+mod passage;
 
 pub use self::certificate::Shown;
+pub use self::passage::Passage;
 
 /// Its host.
 const HOST: &str = "127.0.0.1";
@@ -30,6 +32,11 @@ const USER: &str = "postgres";
 
 /// Nobody's user and group id: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
+
+/// Who may log in how. As at RDS, members of `rds_iam` never do with a password: the gate that judges their tokens shows a
+/// certificate.
+const RULES: &str =
+    "hostssl all +rds_iam all cert\nhostnossl all +rds_iam all reject\nhost all all all scram-sha-256\n";
 
 /// How long it may take to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -42,6 +49,7 @@ pub struct Postgres {
     port: u16,
     password: String,
     authority: PathBuf,
+    passage: Option<Passage>,
     // In this order: ended first, removed afterwards.
     process: Process,
     folder: TempFolder,
@@ -66,18 +74,25 @@ impl Postgres {
 
     /// As [`Self::start`], with this certificate.
     pub async fn start_showing(reaper: Option<&Reaper>, shown: Shown) -> Result<Self> {
+        Self::start_for(reaper, shown, None).await
+    }
+
+    /// As [`Self::start_showing`], where this user gets in only through a gate that judges tokens: see [`Self::passage`].
+    pub async fn start_for(reaper: Option<&Reaper>, shown: Shown, user_of_gate: Option<&str>) -> Result<Self> {
         let binaries = binaries::find().await?;
         let folder = TempFolder::new(reaper).context("no temporary folder for PostgreSQL")?;
         let password = uuid::Uuid::new_v4().simple().to_string();
         let data = folder.path().join("data");
         let password_file = folder.path().join("password");
         std::fs::write(&password_file, &password).context("cannot write into the temporary folder of PostgreSQL")?;
-        let files = certificate::write(folder.path(), HOST, shown)?;
+        let files = certificate::write(folder.path(), HOST, shown, user_of_gate)?;
+        let rules = folder.path().join("hba.conf");
+        std::fs::write(&rules, RULES).context("cannot write PostgreSQL's rules")?;
         std::fs::set_permissions(&files.key, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .context("cannot keep the key of PostgreSQL to itself")?;
         let user = geteuid().is_root().then_some((NOBODY, NOBODY));
         if user.is_some() {
-            for path in [folder.path(), &password_file, &files.certificate, &files.key] {
+            for path in [folder.path(), &password_file, &rules, &files.authority, &files.certificate, &files.key] {
                 std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))
                     .context("cannot give the temporary folder of PostgreSQL to nobody")?;
             }
@@ -102,8 +117,16 @@ impl Postgres {
         std::fs::remove_file(&password_file).context("cannot remove PostgreSQL's password file")?;
 
         let port = Ports::default().take().context("no loopback port from 20000 to 31999 is free for PostgreSQL")?;
-        let process = run(&command("postgres", server_arguments(&data, folder.path(), &files, port)), reaper)?;
-        let server = Self { port, password, authority: files.authority, process, folder };
+        let process =
+            run(&command("postgres", server_arguments(&data, folder.path(), (&files, &rules), port)), reaper)?;
+        let (issuer, name) = &files.issuer;
+        let passage = match (user_of_gate, &files.client) {
+            (Some(user), Some(client)) => {
+                Some(Passage::new((HOST, port), user, &files.server, client, (issuer, name))?)
+            }
+            _ => None,
+        };
+        let server = Self { port, password, authority: files.authority, passage, process, folder };
         server.accepts_connections().await?;
         Ok(server)
     }
@@ -136,6 +159,23 @@ impl Postgres {
     /// The temporary folder that it lives in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Makes a user who logs in by IAM authentication and may change what the superuser owns.
+    pub async fn create_iam_user(&self, name: &str) -> Result<()> {
+        let mut connection = self.connect(USER).await?;
+        let name = format!("\"{}\"", name.replace('"', "\"\""));
+        let sql = format!("CREATE ROLE rds_iam; CREATE ROLE {name} LOGIN IN ROLE rds_iam, {USER}");
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .with_context(|| format!("cannot create the database user {name}"))?;
+        connection.close().await.context("the connection to PostgreSQL was lost")
+    }
+
+    /// The way in for the user of the gate; `None` where none was named at the start.
+    pub fn passage(&self) -> Option<Passage> {
+        self.passage.clone()
     }
 
     /// The URL of one of its databases, with user and password.
@@ -254,7 +294,12 @@ fn run(command: &Command, reaper: Option<&Reaper>) -> Result<Process> {
     })
 }
 
-fn server_arguments(data: &Path, sockets: &Path, files: &certificate::Files, port: u16) -> Vec<String> {
+fn server_arguments(
+    data: &Path,
+    sockets: &Path,
+    (files, rules): (&certificate::Files, &Path),
+    port: u16,
+) -> Vec<String> {
     let settings = [
         format!("port={port}"),
         format!("unix_socket_directories={}", sockets.display()),
@@ -262,6 +307,8 @@ fn server_arguments(data: &Path, sockets: &Path, files: &certificate::Files, por
         "ssl=on".to_owned(),
         format!("ssl_cert_file={}", files.certificate.display()),
         format!("ssl_key_file={}", files.key.display()),
+        format!("ssl_ca_file={}", files.authority.display()),
+        format!("hba_file={}", rules.display()),
         "max_connections=100".to_owned(),
         "shared_buffers=16MB".to_owned(),
         // A shared memory that is a file of the folder goes with the folder.

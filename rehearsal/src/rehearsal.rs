@@ -17,6 +17,7 @@ use crate::codedeploy::engine::{self, in_words};
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::{self, MigrationOutcome, Outcome};
 use crate::postgres::Postgres;
+use crate::rds_gate::Gate;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
 use crate::scenario::{Loaded, RequestSpec};
@@ -28,6 +29,7 @@ use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
 use crate::world::services::Task;
+use crate::world::stores::resource_id;
 use crate::world::{State, World};
 use crate::{cloudwatch, ecs, lambda, meddling};
 
@@ -71,6 +73,7 @@ pub struct Rehearsal {
     actors: JoinSet<()>,
     wire: WireHandle,
     alb: AlbHandle,
+    gate: Option<Gate>,
     postgres: Option<Postgres>,
     https: Option<Encryption>,
 }
@@ -102,13 +105,14 @@ impl Rehearsal {
     /// line on.
     pub async fn open(world: Arc<World>, loaded: Loaded, machine: &Machine) -> Result<Self> {
         let postgres = database(&world, &loaded, machine).await?;
+        let gate = gate(&world, &loaded, postgres.as_ref()).await?;
         let https = Encryption::of(&loaded)?;
         let plan = ServedPlan::of(loaded.plan.as_ref().map(|(_, text)| text.as_str()));
         let here = Surroundings {
             hooks: machine.hooks.clone(),
             sample_service: machine.sample_service.clone(),
             sample_migrations: machine.sample_migrations.clone(),
-            database: postgres.as_ref().map(|postgres| login(postgres, &loaded)),
+            database: postgres.as_ref().map(|postgres| login(postgres, gate.as_ref(), &loaded)),
             https: match &https {
                 Some(https) => {
                     Some(Https { certificate: https.authority.certificate(&https.host)?, roots: https.roots() })
@@ -122,8 +126,19 @@ impl Rehearsal {
         let wire =
             Wire::start(Arc::clone(&world), machine.endpoint_port).await.context("the AWS endpoint cannot start")?;
         let actors = actors(&world, &loaded, machine, wire.url());
-        let mut rehearsal =
-            Self { world, prepared, loaded, ledger: Ledger::new(), traffic: None, actors, wire, alb, postgres, https };
+        let mut rehearsal = Self {
+            world,
+            prepared,
+            loaded,
+            ledger: Ledger::new(),
+            traffic: None,
+            actors,
+            wire,
+            alb,
+            gate,
+            postgres,
+            https,
+        };
         match rehearsal.blue_serves().await {
             Ok(()) => {
                 rehearsal.start_traffic()?;
@@ -207,7 +222,7 @@ impl Rehearsal {
             let recorded = applied.iter().map(|it| MigrationOutcome { version: it.version, success: it.success });
             outcome.migrations = Some(recorded.collect());
         }
-        let calls = self.wire.calls();
+        let calls = [self.wire.calls(), self.gate.as_ref().map(Gate::calls).unwrap_or_default()].concat();
         outcome.calls = outcome::count(&calls);
         outcome.permissions = outcome::needed(&calls);
         Ok(outcome)
@@ -219,6 +234,7 @@ impl Rehearsal {
         self.actors.shutdown().await;
         drop(self.wire);
         self.alb.stop().await;
+        drop(self.gate);
         if let Some(postgres) = self.postgres {
             postgres.stop().await;
         }
@@ -339,7 +355,11 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
         return Ok(None);
     }
     let _working = world.clock.working();
-    let postgres = Postgres::start_showing(machine.reaper.as_ref(), service.database_certificate.shown()).await?;
+    let (shown, iam_user) = (service.database_certificate.shown(), service.database_iam_user.as_deref());
+    let postgres = Postgres::start_for(machine.reaper.as_ref(), shown, iam_user).await?;
+    if let Some(user) = iam_user {
+        postgres.create_iam_user(user).await?;
+    }
     postgres.create_database(&service.name).await?;
     let folder = setup::migrations(loaded, &machine.sample_migrations);
     let versions = versions(&folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
@@ -351,11 +371,20 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
     Ok(Some(postgres))
 }
 
-fn login(postgres: &Postgres, loaded: &Loaded) -> DatabaseLogin {
+/// RDS's endpoint, where somebody logs in by IAM authentication.
+async fn gate(world: &Arc<World>, loaded: &Loaded, postgres: Option<&Postgres>) -> Result<Option<Gate>> {
+    let Some(passage) = postgres.and_then(Postgres::passage) else { return Ok(None) };
+    let gate = Gate::open(Arc::clone(world), passage, &resource_id(&loaded.scenario.service.name)).await?;
+    Ok(Some(gate))
+}
+
+fn login(postgres: &Postgres, gate: Option<&Gate>, loaded: &Loaded) -> DatabaseLogin {
     DatabaseLogin {
         version: "15".to_owned(),
         host: postgres.host().to_owned(),
         port: postgres.port(),
+        endpoint_port: gate.map_or_else(|| postgres.port(), Gate::port),
+        iam_user: loaded.scenario.service.database_iam_user.clone(),
         name: loaded.scenario.service.name.clone(),
         user: postgres.user().to_owned(),
         password: postgres.password().to_owned(),

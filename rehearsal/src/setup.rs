@@ -75,6 +75,10 @@ pub struct DatabaseLogin {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Port of its endpoint in RDS: another one where a gate stands before it.
+    pub endpoint_port: u16,
+    /// Who logs in there by IAM authentication.
+    pub iam_user: Option<String>,
     /// Database.
     pub name: String,
     /// User.
@@ -320,7 +324,7 @@ impl Furnisher<'_> {
         let secret = serde_json::json!({
             "engine": "postgres",
             "host": login.host,
-            "port": login.port,
+            "port": login.endpoint_port,
             "dbname": login.name,
             "username": login.user,
             "password": login.password,
@@ -335,8 +339,9 @@ impl Furnisher<'_> {
                 engine_version: login.version.clone(),
                 status: self.service.database_status.clone(),
                 host: login.host.clone(),
-                port: login.port,
+                port: login.endpoint_port,
                 name: login.name.clone(),
+                iam_authentication: login.iam_user.is_some(),
                 cluster: None,
                 created_at: self.now,
             },

@@ -157,6 +157,8 @@ scenarios! {
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     a_database_is_found_by_its_identifier_in_rds = "database-by-its-cluster",
+    a_role_logs_in_without_a_password = "database-by-iam",
+    a_user_without_iam_authentication_is_not_let_in = "database-refuses-iam-user",
     a_full_database_is_found_out_before_green_is_started = "database-is-full",
     a_database_that_shows_a_wrong_certificate_gets_no_password = "database-is-not-trusted",
     without_a_plan_the_default_questions_are_asked = "default-questions",
@@ -283,6 +285,7 @@ fn a_role_allows_what_its_hook_needs_in_the_scenarios_and_no_more() {
 fn with_every_condition() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("DatabaseSecret", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/migrator-abcdef")),
+        ("DatabaseUser", json!("db-ABCDEF/migrator")),
         ("FunctionsToInvoke", json!("arn:aws:lambda:eu-west-1:123456789012:function:orders:*")),
         ("MigrationsBucket", json!("shop-migrations")),
         ("RequestSecrets", json!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/token-abcdef")),

@@ -5,6 +5,7 @@ mod assertion;
 mod before_install;
 mod chosen;
 mod compare;
+mod database;
 mod expect;
 mod function;
 mod json_path;
@@ -27,6 +28,7 @@ pub use self::assertion::{Assertion, Comparison, Pattern, filled};
 pub use self::before_install::{BeforeInstall, ImageSeverity, Images};
 use self::chosen::Choice;
 pub use self::compare::Comparing;
+pub use self::database::{Credentials, Database};
 pub use self::expect::{Expect, Statuses};
 pub use self::function::{FUNCTION_VARIABLES, FunctionQuestions, Invocation, Returned};
 pub use self::json_path::{JsonPath, JsonPattern};
@@ -61,23 +63,6 @@ pub struct Plan {
     pub function: FunctionQuestions,
     /// Checks whose severity the team chose.
     pub checks: BTreeMap<String, Severity>,
-}
-
-/// The database that migrations change.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Database {
-    /// Name or ARN of the secret with user and password, in the form Secrets Manager gives to RDS secrets.
-    pub secret: String,
-    /// RDS cluster or instance identifier; its writer endpoint is looked up.
-    pub cluster: Option<String>,
-    /// Host, where neither `cluster` nor the secret says it.
-    pub host: Option<String>,
-    /// Port, where the secret does not say it.
-    pub port: Option<u16>,
-    /// Name of the database, where the secret does not say it.
-    pub name: Option<String>,
 }
 
 /// What is asked while only the test listener leads to green.
@@ -151,7 +136,7 @@ pub enum Severity {
 /// Keys that are refused with a remark of their own.
 const REMARKS: [(&str, &str); 3] = [
     ("task", NOT_YET),
-    ("user", "is not supported by this version yet; the user stands in the secret"),
+    ("user", "stands in the secret, or in `auth` for IAM authentication"),
     ("password", "has no place in a plan; name a secret of Secrets Manager with `secret`"),
 ];
 
@@ -204,7 +189,7 @@ struct Written {
     #[cfg_attr(feature = "schema", schemars(required, schema_with = "schema::version"))]
     version: Option<Spanned<u32>>,
     /// The database that migrations change.
-    database: Option<Spanned<Database>>,
+    database: Option<Spanned<database::WrittenDatabase>>,
     /// What is asked before anything is started.
     #[serde(default)]
     before_install: BeforeInstall,
@@ -312,19 +297,6 @@ impl Reader<'_> {
             severities.insert(check.value, severity);
         }
         severities
-    }
-
-    fn database(&self, written: Spanned<Database>) -> Result<Database, DocumentError> {
-        let database = written.value;
-        if database.secret.trim().is_empty() || database.secret.contains(char::is_whitespace) {
-            return Err(
-                self.wrong(written.referenced, "`secret` is the name or ARN of a secret, not the secret itself")
-            );
-        }
-        if database.cluster.is_some() && database.host.is_some() {
-            return Err(self.wrong(written.referenced, "a database has `cluster` or `host`, not both"));
-        }
-        Ok(database)
     }
 
     fn test_traffic(&self, written: WrittenTestTraffic) -> TestTraffic {

@@ -23,14 +23,14 @@ impl Prepared {
     /// Reads the files and finds the database, side by side. `None` where this service has no migrations.
     pub async fn get(settings: &Settings, ports: &Ports) -> Result<Option<Self>, Halt> {
         let Some(source) = &settings.source else { return Ok(None) };
-        let Some(secret) = &settings.secret else {
+        let Some(credentials) = &settings.credentials else {
             source.read(ports).await?;
             return Err(Halt::no(
                 format!("{source} is to be applied, but no secret with a login to the database is named"),
-                "Name one in the plan (database.secret), then redeploy.",
+                "Name one in the plan (database.secret), or a user for IAM authentication (database.auth); then redeploy.",
             ));
         };
-        let located = locate(ports, secret, &settings.overrides, &settings.roots);
+        let located = locate(ports, credentials, &settings.overrides, &settings.roots);
         let (files, located) = tokio::join!(source.read(ports), located);
         // What is wrong with the files is the better reason.
         Ok(Some(Self { files: files?, login: located?.login }))

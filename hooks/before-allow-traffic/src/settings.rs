@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight::plan::{AllowedMigration, Plan};
+use greenlight::plan::{AllowedMigration, Credentials, Plan};
 use greenlight_postgres::locate::FurtherRoots;
 use greenlight_postgres::login::Overrides;
 
@@ -16,8 +16,8 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// Where the SQL files are; `None` where this service has no migrations.
     pub source: Option<Source>,
-    /// Name or ARN of the secret with the login.
-    pub secret: Option<String>,
+    /// How to log in; `None` where the plan names no database.
+    pub credentials: Option<Credentials>,
     /// What the plan says about host, port and database; wins over the secret.
     pub overrides: Overrides,
     /// Roots that the database may chain to beside the usual ones.
@@ -48,7 +48,7 @@ impl Settings {
         let database = &plan.database;
         Self {
             source,
-            secret: database.as_ref().map(|database| database.secret.clone()),
+            credentials: database.as_ref().map(|database| database.credentials.clone()),
             overrides: database.as_ref().map(Overrides::from).unwrap_or_default(),
             roots: FurtherRoots::NONE,
             lock_timeout: planned
@@ -70,7 +70,7 @@ mod tests {
     use greenlight::plan::Plan;
     use greenlight::ports::BucketFolder;
 
-    use super::{LOCK_TIMEOUT, Settings, Source};
+    use super::{Credentials, LOCK_TIMEOUT, Settings, Source};
 
     fn variable(name: &str) -> Option<String> {
         match name {
@@ -98,7 +98,7 @@ mod tests {
                     migrations: { sql: sql, lock_timeout: 2s }\n";
         let settings = Settings::read_from(&Plan::parse(text, "plan").unwrap(), variable);
         assert_eq!(settings.source, Some(Source::Packaged(PathBuf::from("/var/task/sql"))));
-        assert_eq!(settings.secret.as_deref(), Some("orders/migrator"));
+        assert_eq!(settings.credentials, Some(Credentials::Secret("orders/migrator".to_owned())));
         assert_eq!(settings.overrides.host.as_deref(), Some("db"));
         assert_eq!((settings.overrides.port, settings.lock_timeout), (Some(5433), Duration::from_secs(2)));
     }

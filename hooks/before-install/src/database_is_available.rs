@@ -44,7 +44,7 @@ impl DatabaseIsAvailable {
 
     async fn look(&self, context: &CheckContext, database: &Database) -> Result<String, Halt> {
         let overrides = Overrides::from(database);
-        let Located { login, rds } = locate(&context.ports, &database.secret, &overrides, &self.roots).await?;
+        let Located { login, rds } = locate(&context.ports, &database.credentials, &overrides, &self.roots).await?;
         let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id);
         let mut connection = open(&login, &caller, context.deadline.left_for_questions()).await?;
         let seen = self.inspect(&mut connection, &login.place()).await;

@@ -36,6 +36,8 @@ impl World {
             identifier: "orders".to_owned(),
             engine: "postgres".to_owned(),
             status: "backing-up".to_owned(),
+            resource_id: None,
+            iam_authentication: None,
             writer: Some((postgres.host().to_owned(), postgres.port())),
         });
         Self { postgres, fakes }

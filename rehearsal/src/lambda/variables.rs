@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Settings;
 use crate::world::REGION;
-use crate::world::functions::Function;
+use crate::world::functions::{Function, SECRET_ACCESS_KEY};
 
 /// Lambda's own, the function's, and where the AWS APIs are. Nothing of this process's environment: what a function needs
 /// and Lambda does not give must be seen to be missing.
@@ -41,7 +41,7 @@ pub(super) fn of(
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
         ("AWS_REGION", REGION.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "rehearsal".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
         ("AWS_SESSION_TOKEN", "rehearsal".to_owned()),
         ("LAMBDA_RUNTIME_DIR", task_root.clone()),
         ("LAMBDA_TASK_ROOT", task_root),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 
 /// What the server shows to who connects.
@@ -27,14 +28,28 @@ pub(super) struct Files {
     pub(super) certificate: PathBuf,
     /// Its key.
     pub(super) key: PathBuf,
+    /// The same in memory.
+    pub(super) server: Pair,
+    /// The authority that signed it, DER, and the name it is for.
+    pub(super) issuer: (Vec<u8>, String),
+    /// The certificate of one user, of the trusted authority, where one was asked for.
+    pub(super) client: Option<Pair>,
+}
+
+/// A certificate and its key (PKCS #8), DER.
+pub(super) struct Pair {
+    pub(super) certificate: Vec<u8>,
+    pub(super) key: Vec<u8>,
 }
 
 /// Writes them.
-pub(super) fn write(folder: &Path, host: &str, shown: Shown) -> Result<Files> {
-    let (trusted, trusted_pem) = authority("greenlight rehearsal: database authority")?;
-    let issuer = match shown {
-        Shown::OfAnotherAuthority => authority("greenlight rehearsal: an authority that nobody knows")?.0,
-        Shown::Trusted | Shown::ForAnotherName => trusted,
+pub(super) fn write(folder: &Path, host: &str, shown: Shown, user: Option<&str>) -> Result<Files> {
+    let (trusted, trusted_root) = authority("greenlight rehearsal: database authority")?;
+    let client = user.map(|user| of_user(user, &trusted)).transpose()?;
+    let trusted_pem = trusted_root.pem();
+    let (issuer, root) = match shown {
+        Shown::OfAnotherAuthority => authority("greenlight rehearsal: an authority that nobody knows")?,
+        Shown::Trusted | Shown::ForAnotherName => (trusted, trusted_root),
     };
     let name = if shown == Shown::ForAnotherName { "other.database.internal" } else { host };
     let mut server = CertificateParams::new([name.to_owned()])?;
@@ -47,6 +62,9 @@ pub(super) fn write(folder: &Path, host: &str, shown: Shown) -> Result<Files> {
         authority: folder.join("authority.pem"),
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
+        server: Pair { certificate: certificate.der().to_vec(), key: key.serialize_der() },
+        issuer: (root.der().to_vec(), name.to_owned()),
+        client,
     };
     for (path, text) in
         [(&files.authority, trusted_pem), (&files.certificate, certificate.pem()), (&files.key, key.serialize_pem())]
@@ -56,12 +74,24 @@ pub(super) fn write(folder: &Path, host: &str, shown: Shown) -> Result<Files> {
     Ok(files)
 }
 
-fn authority(name: &str) -> Result<(Issuer<'static, KeyPair>, String)> {
+/// PostgreSQL takes the common name for the user's.
+fn of_user(user: &str, issuer: &Issuer<'static, KeyPair>) -> Result<Pair> {
+    let mut client = CertificateParams::default();
+    client.distinguished_name.push(DnType::CommonName, user);
+    client.use_authority_key_identifier_extension = true;
+    client.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate()?;
+    let certificate = client.signed_by(&key, issuer)?;
+    Ok(Pair { certificate: certificate.der().to_vec(), key: key.serialize_der() })
+}
+
+fn authority(name: &str) -> Result<(Issuer<'static, KeyPair>, Certificate)> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate()?;
-    let pem = params.self_signed(&key)?.pem();
-    Ok((Issuer::new(params, key), pem))
+    let root = params.self_signed(&key)?;
+    Ok((Issuer::new(params, key), root))
 }

@@ -41,6 +41,19 @@ fn text<'de, D: Deserializer<'de>>(
     deserializer.deserialize_str(Ruled(expecting, rule))
 }
 
+/// A user of PostgreSQL.
+pub(super) fn database_user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let rule = |name: &str| {
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+        if (1..=63).contains(&name.len()) && name.chars().all(fits) && !["postgres", "rds_iam"].contains(&name) {
+            Ok(())
+        } else {
+            Err("a database user has 1 to 63 letters, digits, `_`, `.` and `-`, and is not `postgres`".to_owned())
+        }
+    };
+    text(deserializer, "a database user", rule).map(Some)
+}
+
 /// A whole number within limits; `why` is what the limits are good for.
 fn whole<'de, D: Deserializer<'de>>(
     deserializer: D,

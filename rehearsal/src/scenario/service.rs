@@ -44,6 +44,9 @@ pub struct ServiceSpec {
     /// The certificate that it shows.
     #[serde(default)]
     pub database_certificate: DatabaseCertificate,
+    /// A user of it who logs in by IAM authentication, as hooks do whose plan says `auth`; none when missing.
+    #[serde(default, deserialize_with = "rules::database_user")]
+    pub database_iam_user: Option<String>,
     /// A folder of migrations with sqlx's names; the sample service's when missing.
     #[serde(default)]
     pub migrations: Option<Spanned<PathBuf>>,

@@ -14,6 +14,7 @@ use crate::cloudformation::{Stack, Template};
 use crate::iam::Role;
 use crate::tasks::for_shell;
 use crate::world::functions::{Function, LATEST};
+use crate::world::stores::resource_id;
 use crate::world::{ACCOUNT, REGION};
 
 /// What `sam deploy` deploys.
@@ -71,11 +72,14 @@ impl Furnisher<'_> {
         let secret = |name: &str| arn("secretsmanager", format!("secret:{application}/{name}"));
         let migrator = if self.here.database.is_some() { secret("migrator-??????") } else { String::new() };
         let migrations = self.service.migrations_in_s3.as_ref().map_or("", |in_s3| &in_s3.value.bucket);
+        let iam_user = self.here.database.as_ref().and_then(|login| login.iam_user.as_ref());
+        let iam_user = iam_user.map(|user| format!("{}/{user}", resource_id(application))).unwrap_or_default();
         BTreeMap::from([
             ("Application", json!(application)),
             ("Cluster", json!(self.service.cluster)),
             ("Database", json!(application)),
             ("DatabaseSecret", json!(migrator)),
+            ("DatabaseUser", json!(iam_user)),
             ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),
             ("LogGroup", json!(log_group(application))),
             ("MigrationsBucket", json!(migrations)),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Operation, Time, number, short_hash};
 use super::refusal::Refusal;
-use crate::world::stores::Database;
+use crate::world::stores::{Database, resource_id};
 use crate::world::{ACCOUNT, REGION, State, ZONES};
 
 /// What is implemented.
@@ -232,9 +232,9 @@ fn instance(context: &Context<'_>, identifier: &str, database: &Database) -> Ins
         publicly_accessible: false,
         cluster: database.cluster.clone(),
         storage_encrypted: true,
-        dbi_resource_id: format!("db-{}", short_hash(identifier, 26).to_uppercase()),
+        dbi_resource_id: resource_id(identifier),
         arn: format!("arn:aws:rds:{REGION}:{ACCOUNT}:db:{identifier}"),
-        iam_authentication: false,
+        iam_authentication: database.iam_authentication,
         deletion_protection: false,
     }
 }
@@ -263,7 +263,7 @@ fn cluster(context: &Context<'_>, state: &State, name: &str) -> Option<Cluster> 
         storage_encrypted: true,
         db_cluster_resource_id: format!("cluster-{}", short_hash(name, 26).to_uppercase()),
         arn: format!("arn:aws:rds:{REGION}:{ACCOUNT}:cluster:{name}"),
-        iam_authentication: false,
+        iam_authentication: writer.iam_authentication,
         cluster_create_time: context.time(writer.created_at),
         deletion_protection: false,
     })

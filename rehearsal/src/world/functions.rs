@@ -17,6 +17,9 @@ pub use aliases::{Alias, QualifierError};
 /// The version that has not been published.
 pub const LATEST: &str = "$LATEST";
 
+/// What every function's access key is signed with.
+pub const SECRET_ACCESS_KEY: &str = "rehearsal";
+
 /// A version of a function. Hooks have one, `$LATEST`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {

@@ -82,8 +82,16 @@ pub struct Database {
     pub port: u16,
     /// Name of its database.
     pub name: String,
+    /// Whether users may log in by IAM authentication.
+    pub iam_authentication: bool,
     /// Cluster it belongs to, where it does.
     pub cluster: Option<String>,
     /// Created when.
     pub created_at: Timestamp,
+}
+
+/// The id with which IAM names an instance, which does not change with its name.
+pub fn resource_id(instance: &str) -> String {
+    let digest = Sha256::digest(instance);
+    format!("db-{}", digest.iter().take(13).map(|byte| format!("{byte:02X}")).collect::<String>())
 }

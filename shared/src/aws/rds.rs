@@ -1,11 +1,13 @@
-//! RDS: the status of a database, and where its writer is.
+//! RDS: the status of a database, where its writer is, and the token with which a role logs in there.
 
 use async_trait::async_trait;
+use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
+use aws_smithy_async::time::SystemTimeSource;
 
 use super::Aws;
 use super::failure::{code, explain};
 use crate::check::CannotTell;
-use crate::ports::{Database, Databases};
+use crate::ports::{Database, Databases, Secret};
 
 /// Clusters and instances have identifiers of their own kind: both are asked, and a cluster wins.
 #[async_trait]
@@ -16,6 +18,20 @@ impl Databases for Aws {
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(None), Ok(None)) => Ok(None),
         }
+    }
+
+    async fn token(&self, (host, port): &(String, u16), user: &str) -> Result<Secret, CannotTell> {
+        let unsigned = |source| CannotTell {
+            asked: format!("a token for {user} at {host}:{port}"),
+            remedy: "Look at the function's role and Region, then redeploy.".to_owned(),
+            transient: false,
+            source: Some(source),
+        };
+        let wanted =
+            Config::builder().hostname(host).port(u64::from(*port)).username(user).build().map_err(unsigned)?;
+        let config = self.config.to_builder().time_source(SystemTimeSource::new()).build();
+        let token = AuthTokenGenerator::new(wanted).auth_token(&config).await.map_err(unsigned)?;
+        Ok(Secret::new(token.as_str()))
     }
 }
 
@@ -33,6 +49,8 @@ impl Aws {
             identifier: identifier.to_owned(),
             engine: found.engine.unwrap_or_default(),
             status: found.status.unwrap_or_default(),
+            resource_id: found.db_cluster_resource_id,
+            iam_authentication: found.iam_database_authentication_enabled,
             writer: found.endpoint.zip(found.port.and_then(port)),
         }))
     }
@@ -50,6 +68,8 @@ impl Aws {
             identifier: identifier.to_owned(),
             engine: found.engine.unwrap_or_default(),
             status: found.db_instance_status.unwrap_or_default(),
+            resource_id: found.dbi_resource_id,
+            iam_authentication: found.iam_database_authentication_enabled,
             writer: found.endpoint.and_then(|endpoint| endpoint.address.zip(endpoint.port.and_then(port))),
         }))
     }

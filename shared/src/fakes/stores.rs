@@ -75,6 +75,11 @@ impl Databases for Fakes {
         let state = self.reach(&format!("database {identifier}"))?;
         Ok(state.databases.iter().find(|database| database.identifier == identifier).cloned())
     }
+
+    /// The secret `token:host:port/user`, where a test has put one.
+    async fn token(&self, (host, port): &(String, u16), user: &str) -> Result<Secret, CannotTell> {
+        Secrets::value(self, &format!("token:{host}:{port}/{user}")).await
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 
-use super::{Mark, Plan, RequestBody, Severity, Statuses};
+use super::{Credentials, Mark, Plan, RequestBody, Severity, Statuses};
 
 /// Every key this version knows.
 const WHOLE: &str = r#"
@@ -42,7 +42,10 @@ fn refusal(text: &str) -> String {
 #[test]
 fn a_whole_plan_is_read() {
     let plan = Plan::parse(WHOLE, "plan.yaml").expect("a plan");
-    assert_eq!(plan.database.map(|database| database.secret).as_deref(), Some("orders/migrator"));
+    assert_eq!(
+        plan.database.map(|database| database.credentials),
+        Some(Credentials::Secret("orders/migrator".to_owned()))
+    );
     assert_eq!(plan.test_traffic.host.as_deref(), Some("orders.example.com"));
     let green = plan.test_traffic.green.expect("a proof");
     assert_eq!(green.mark, Mark::Header("x-version".to_owned()));

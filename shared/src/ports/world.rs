@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Alarms, Databases, Functions, Images, Logs, Metrics, Objects, Parameters, Probe, Secrets, Targets, Tasks};
+use super::{
+    Alarms, Databases, Functions, Images, Logs, Metrics, Objects, Parameters, Probe, Secret, Secrets, Targets, Tasks,
+};
 #[cfg(feature = "lambda")]
 use crate::aws::Aws;
+use crate::check::CannotTell;
 #[cfg(feature = "lambda")]
 use crate::http::HttpProbe;
 use crate::load::Load;
@@ -99,6 +102,13 @@ impl Ports {
             Answering::World(world) => &*world.secrets,
         };
         Guarded::new(secrets, &self.redactions)
+    }
+
+    /// A password made for this user at this endpoint of RDS. It is cut out of everything that is written.
+    pub async fn database_token(&self, endpoint: &(String, u16), user: &str) -> Result<Secret, CannotTell> {
+        let token = self.databases().token(endpoint, user).await?;
+        self.redactions.learn(&token);
+        Ok(token)
     }
 
     port!(

@@ -96,9 +96,12 @@ async fn a_secret_without_a_password_or_of_another_engine() {
 #[tokio::test]
 async fn a_plan_that_names_no_secret() {
     let mut world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
-    world.settings.secret = None;
+    world.settings.credentials = None;
     let (_, remedy) = refused(&world).await;
-    assert_eq!(remedy, "Name one in the plan (database.secret), then redeploy.");
+    assert_eq!(
+        remedy,
+        "Name one in the plan (database.secret), or a user for IAM authentication (database.auth); then redeploy."
+    );
 }
 
 /// Nobody knows, which is not no: the network may come back.

@@ -131,7 +131,7 @@ async fn a_rollback_is_not_migrated() {
 async fn a_service_without_migrations_passes() {
     let mut world = World::with(&[]).await;
     world.settings.source = None;
-    world.settings.secret = None;
+    world.settings.credentials = None;
     assert_eq!(world.yes().await, "no migrations are configured");
 }
 

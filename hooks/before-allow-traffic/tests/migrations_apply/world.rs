@@ -11,6 +11,7 @@ use before_allow_traffic::settings::Settings;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deadline::Deadline;
 use greenlight::fakes::Fakes;
+use greenlight::plan::Credentials;
 use greenlight::stage::Stage;
 use greenlight_postgres::locate::FurtherRoots;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -45,7 +46,7 @@ impl World {
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
         let settings = Settings {
             source: Some(Source::Packaged(folder.path().to_owned())),
-            secret: Some("orders/migrator".to_owned()),
+            credentials: Some(Credentials::Secret("orders/migrator".to_owned())),
             overrides: Default::default(),
             roots: FurtherRoots::NONE,
             lock_timeout: Duration::from_millis(100),
