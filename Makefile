@@ -4,7 +4,7 @@ SCENARIO ?=
 ALL ?=
 PROFILE ?= release
 
-.PHONY: help rehearse serve test check fmt clippy doc licences infra package bench bench-load clean
+.PHONY: help rehearse serve test check fmt clippy doc licences infra package bench bench-load bench-lint clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench: ## Measures the hooks beside a bare runtime and Python [PROFILE=dev]
 
 bench-load: ## Compares the load generator with oha [PROFILE=dev]
 	@PROFILE=$(PROFILE) scripts/bench-load
+
+bench-lint: ## Judges the labelled migrations of lint/corpus beside squawk
+	@scripts/bench-lint
 
 clean: ## Removes everything that the other targets made
 	cargo clean

@@ -1,11 +1,13 @@
 //! `rehearse check`: says what is wrong with a file that a person wrote.
 
+mod check_migrations;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use greenlight::appspec::AnyAppSpec;
 use greenlight::document::DocumentError;
-use greenlight::plan::Plan;
+use greenlight::plan::{AllowedMigration, Plan};
 use rehearsal::appspec::{self, Group, Remark, Severity};
 use rehearsal::cloudformation::Template;
 use rehearsal::{scenario, text_file};
@@ -20,6 +22,11 @@ pub(crate) fn files(files: &[PathBuf], template: Option<&Path>) -> ExitCode {
         Err(message) => return fail(&message, BAD_INPUT),
     };
     let mut code = ExitCode::SUCCESS;
+    let (migrations, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        files.iter().partition(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    if !migrations.is_empty() && !check_migrations::together(&migrations, &allowed(&files)) {
+        code = ExitCode::from(BAD_INPUT);
+    }
     for file in files {
         match check(file, group.as_ref()) {
             Ok(kind) => say(&format!("{}: a sound {kind}", file.display())),
@@ -27,6 +34,12 @@ pub(crate) fn files(files: &[PathBuf], template: Option<&Path>) -> ExitCode {
         }
     }
     code
+}
+
+/// What the plans among these files allow to migrations.
+fn allowed(files: &[&PathBuf]) -> Vec<AllowedMigration> {
+    let plans = files.iter().filter_map(|file| Plan::parse(&text_file::read(file).ok()?, "plan").ok());
+    plans.filter_map(|plan| plan.migrations).flat_map(|migrations| migrations.allow).collect()
 }
 
 /// The deployment group that a template defines.

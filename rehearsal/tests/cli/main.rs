@@ -5,4 +5,5 @@ mod app_specs;
 mod bad_input;
 mod endings;
 mod machine;
+mod migrations;
 mod workshop;
