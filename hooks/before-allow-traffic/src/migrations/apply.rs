@@ -26,6 +26,17 @@ pub struct Turn<'a> {
     pub of: usize,
 }
 
+/// A statement's place in its file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// First is 1.
+    pub number: usize,
+    /// How many the file has.
+    pub of: usize,
+    /// Rows that the statements before it touched, in this run.
+    pub rows: u64,
+}
+
 /// Why a file was not applied.
 #[derive(Debug)]
 pub enum Failure {
@@ -112,12 +123,13 @@ async fn whole(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Result
     let file = turn.file;
     let own = |session: &Session, error| Failure::Halt(fault::halt(&file.name, &session.place, error));
     session.run("BEGIN").await.map_err(|error| own(session, error))?;
-    let (mut rows, mut plain_user) = (0, true);
+    let (mut place, mut plain_user) = (Place { of: statements(&file.sql).count(), ..Place::default() }, true);
     for statement in statements(&file.sql) {
+        place.number += 1;
         let statement = statement.map_err(|unclosed| Halt::no(unclosed.to_string(), "Close it, then redeploy."))?;
         plain_user &= !(statement.mentions("role") || statement.mentions("authorization"));
-        match run(session, turn, &statement).await {
-            Ok(touched) => rows += touched,
+        match run(session, turn, place, &statement).await {
+            Ok(touched) => place.rows += touched,
             Err(error) => return Err(undone(session, &statement, error).await),
         }
     }
@@ -133,7 +145,7 @@ async fn whole(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Result
         rest: "the file was undone whole".to_owned(),
         error,
     })?;
-    Ok(rows)
+    Ok(place.rows)
 }
 
 async fn undone(session: &mut Session, statement: &Statement<'_>, error: sqlx::Error) -> Failure {
@@ -149,20 +161,45 @@ pub fn failure(statement: &Statement<'_>, error: sqlx::Error, rest: String) -> F
 }
 
 /// Runs one statement, and names it in the log for as long as it runs.
-pub async fn run(session: &mut Session, turn: Turn<'_>, statement: &Statement<'_>) -> Result<u64, sqlx::Error> {
+pub async fn run(
+    session: &mut Session,
+    turn: Turn<'_>,
+    place: Place,
+    statement: &Statement<'_>,
+) -> Result<u64, sqlx::Error> {
     session.keep_limits().await?;
     let limits = statement.mentions("statement_timeout") || statement.mentions("lock_timeout");
     session.file_sets_limits |= limits && statement.starts_with(&["set"]);
     let started = Instant::now();
     let mut running = pin!(session.run(statement.text));
-    loop {
+    let mut named = false;
+    let result = loop {
         match timeout(TICK, &mut running).await {
-            Ok(done) => return done,
-            Err(_) => tracing::info!(
-                file = %turn.file.name, number = turn.number, of = turn.of, line = statement.line,
-                elapsed_s = started.elapsed().as_secs(), statement = statement.summary(),
-                "still running {} line {}, {} s so far", turn.file.name, statement.line, started.elapsed().as_secs()
-            ),
+            Ok(result) => break result,
+            Err(_) => still_running(turn, place, statement, started.elapsed()),
         }
+        named = true;
+    };
+    if let Ok(rows) = &result
+        && named
+    {
+        let (Turn { file, number, of }, elapsed_s) = (turn, started.elapsed().as_secs());
+        tracing::info!(
+            file = %file.name, number, of, line = statement.line, statement_number = place.number, statements = place.of,
+            elapsed_s, rows,
+            "done {} line {} (statement {} of {}), {rows} rows in {elapsed_s} s", file.name, statement.line, place.number, place.of
+        );
     }
+    result
+}
+
+fn still_running(turn: Turn<'_>, place: Place, statement: &Statement<'_>, elapsed: Duration) {
+    let (Turn { file, number, of }, elapsed_s) = (turn, elapsed.as_secs());
+    let before = if place.number > 1 { format!(", {} rows before it", place.rows) } else { String::new() };
+    tracing::info!(
+        file = %file.name, number, of, line = statement.line, statement_number = place.number, statements = place.of,
+        elapsed_s, rows = place.rows, statement = statement.summary(),
+        "still running {} line {} (file {number} of {of}, statement {} of {}), {elapsed_s} s so far{before}",
+        file.name, statement.line, place.number, place.of
+    );
 }

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha384};
 use tokio::time::Instant;
 
-use super::apply::{Failure, Turn, failure, run};
+use super::apply::{Failure, Place, Turn, failure, run};
 use super::files::File;
 use super::indexes::{self, Found};
 use super::kind::Kind;
@@ -77,7 +77,9 @@ pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Re
     let started = Instant::now();
     let file = turn.file;
     let steps = steps(file).map_err(|faults| Halt::no(faults.join("; "), "Correct the file, then redeploy."))?;
-    let mut run = Run { session, ledger, turn, of: steps.len(), progress: Progress::default(), digest: Sha384::new() };
+    let place = Place { of: steps.iter().map(|step| step.statements.len()).sum(), ..Place::default() };
+    let progress = Progress::default();
+    let mut run = Run { session, ledger, turn, of: steps.len(), place, progress, digest: Sha384::new() };
     let begun = ledger.progress(run.session, file).await.map_err(|error| run.own(error))?;
     match &begun {
         Some(progress) => run.progress = progress.clone(),
@@ -88,7 +90,8 @@ pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Re
         tracing::info!(file = %file.name, done = resume, of = steps.len(), "going on where an earlier run stopped");
     }
     match run.steps(&steps, resume, doubt).await {
-        Ok(rows) => {
+        Ok(()) => {
+            let rows = run.place.rows;
             ledger.finish(run.session, file, started.elapsed()).await.map_err(|error| run.own(error))?;
             Ok(rows)
         }
@@ -115,6 +118,7 @@ struct Run<'a> {
     ledger: &'a Ledger,
     turn: Turn<'a>,
     of: usize,
+    place: Place,
     progress: Progress,
     digest: Sha384,
 }
@@ -142,23 +146,25 @@ impl Run<'_> {
         }
     }
 
-    async fn steps(&mut self, steps: &[Step<'_>], resume: usize, doubt: bool) -> Result<u64, Failure> {
+    async fn steps(&mut self, steps: &[Step<'_>], resume: usize, doubt: bool) -> Result<(), Failure> {
         if steps.len() < resume {
             return Err(changed(self.turn.file, resume, steps.len()).into());
         }
-        let mut rows = 0;
+        let mut before = 0;
         for (index, step) in steps.iter().enumerate() {
+            self.place.number = before;
+            before += step.statements.len();
             self.digest(step);
             if index + 1 == resume && self.finished() != self.progress.digest {
                 return Err(changed(self.turn.file, resume, steps.len()).into());
             }
             if step.kind == Kind::Setting {
-                rows += self.transaction(step).await?;
+                self.transaction(step).await?;
             } else if index >= resume {
-                rows += self.step(step, index, doubt && index == resume).await?;
+                self.step(step, index, doubt && index == resume).await?;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// A file whose first step was refused was never begun: sqlx's own runners must not trip over its row.
@@ -176,15 +182,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn step(&mut self, step: &Step<'_>, index: usize, in_doubt: bool) -> Result<u64, Failure> {
+    async fn step(&mut self, step: &Step<'_>, index: usize, in_doubt: bool) -> Result<(), Failure> {
         let done = Progress { done: index + 1, in_doubt: false, digest: self.finished() };
         if in_doubt && self.turned_out_well(step).await? {
-            self.book(done).await?;
-            return Ok(0);
+            return self.book(done).await;
         }
         if !in_doubt && !step.kind.refuses_transaction() {
+            let place = self.place;
             match self.booked_transaction(step, &done).await {
-                Err(Failure::Statement { error, .. }) if wants_no_transaction(&error) => {}
+                Err(Failure::Statement { error, .. }) if wants_no_transaction(&error) => self.place = place,
                 result => return result,
             }
         }
@@ -203,7 +209,7 @@ impl Run<'_> {
     }
 
     /// In a transaction together with its own record.
-    async fn booked_transaction(&mut self, step: &Step<'_>, done: &Progress) -> Result<u64, Failure> {
+    async fn booked_transaction(&mut self, step: &Step<'_>, done: &Progress) -> Result<(), Failure> {
         let begins = step.kind == Kind::Begin;
         if !begins {
             self.session.run("BEGIN").await.map_err(|error| self.own(error))?;
@@ -212,33 +218,31 @@ impl Run<'_> {
             Some((last, inner)) if begins => (Some(last), inner),
             _ => (None, step.statements.as_slice()),
         };
-        let mut rows = 0;
         for statement in inner {
-            rows += self.statement(statement).await?;
+            self.statement(statement).await?;
         }
         self.ledger.keep(self.session, self.turn.file, done).await.map_err(|error| self.own(error))?;
         match last {
-            Some(commit) => rows += self.statement(commit).await?,
+            Some(commit) => self.statement(commit).await?,
             None => {
                 let committed = self.session.run("COMMIT").await;
                 committed.map_err(|error| failure(&step.statements[0], error, self.rest()))?;
             }
         }
         self.progress = done.clone();
-        Ok(rows)
+        Ok(())
     }
 
     /// Without a record: what every run does again.
-    async fn transaction(&mut self, step: &Step<'_>) -> Result<u64, Failure> {
-        let mut rows = 0;
+    async fn transaction(&mut self, step: &Step<'_>) -> Result<(), Failure> {
         for statement in &step.statements {
-            rows += self.statement(statement).await?;
+            self.statement(statement).await?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Outside any transaction: in doubt before, done after.
-    async fn alone(&mut self, step: &Step<'_>, done: Progress, was_in_doubt: bool) -> Result<u64, Failure> {
+    async fn alone(&mut self, step: &Step<'_>, done: Progress, was_in_doubt: bool) -> Result<(), Failure> {
         let statement = &step.statements[0];
         if step.kind.waits_politely() {
             self.session.limit_politely().await.map_err(|error| self.own(error))?;
@@ -249,19 +253,20 @@ impl Run<'_> {
         if !was_in_doubt {
             self.book(Progress { in_doubt: true, ..self.progress.clone() }).await?;
         }
-        let rows = match run(self.session, self.turn, statement).await {
-            Ok(rows) => rows,
-            Err(error) if was_in_doubt && exists_already(&error) => 0,
+        self.place.number += 1;
+        match run(self.session, self.turn, self.place, statement).await {
+            Ok(rows) => self.place.rows += rows,
+            Err(error) if was_in_doubt && exists_already(&error) => {}
             Err(error) => {
                 self.tidy(step, &error).await;
                 return Err(failure(statement, error, self.rest()));
             }
-        };
+        }
         self.book(done).await?;
         if step.kind.waits_politely() {
             self.session.limit_as_usual().await.map_err(|error| self.own(error))?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// After a refusal there is no doubt any more, and what a broken build left would cost blue's every write.
@@ -278,9 +283,13 @@ impl Run<'_> {
         let _ = self.book(Progress { in_doubt: false, ..self.progress.clone() }).await;
     }
 
-    async fn statement(&mut self, statement: &Statement<'_>) -> Result<u64, Failure> {
-        match run(self.session, self.turn, statement).await {
-            Ok(rows) => Ok(rows),
+    async fn statement(&mut self, statement: &Statement<'_>) -> Result<(), Failure> {
+        self.place.number += 1;
+        match run(self.session, self.turn, self.place, statement).await {
+            Ok(rows) => {
+                self.place.rows += rows;
+                Ok(())
+            }
             Err(error) => {
                 let _ = self.session.run("ROLLBACK").await;
                 Err(failure(statement, error, self.rest()))
