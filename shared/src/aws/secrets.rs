@@ -12,13 +12,17 @@ const ACTION: &str = "secretsmanager:GetSecretValue";
 #[async_trait]
 impl Secrets for Aws {
     async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
-        let value = self
-            .secrets_manager(None)
-            .get_secret_value()
-            .secret_id(secret)
-            .send()
-            .await
-            .map_err(|error| explain(ACTION, secret, &error))?;
+        let value = self.secrets_manager(None).get_secret_value().secret_id(secret).send().await.map_err(|error| {
+            let explained = explain(ACTION, secret, &error);
+            let remedy = match code(&error) {
+                Some("ResourceNotFoundException") => {
+                    "Create the secret, or correct its name in the plan; then redeploy."
+                }
+                Some("InvalidRequestException") => "Restore the secret if it is about to be deleted; then redeploy.",
+                _ => return explained,
+            };
+            CannotTell { remedy: remedy.to_owned(), ..explained }
+        })?;
         value.secret_string.map(Secret::new).ok_or_else(|| incomplete(ACTION, secret, "text (only a binary value)"))
     }
 

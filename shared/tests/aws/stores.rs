@@ -124,6 +124,19 @@ async fn a_database_is_a_cluster_or_an_instance() {
     assert!(aws(&server).database("orders").await.is_err(), "nobody may know");
 }
 
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_told_from_one_that_may_not_be_read() {
+    let server = Server::start(|_, body| match body {
+        body if body.contains("gone") => json_error(400, "ResourceNotFoundException", "Secrets Manager can't find it."),
+        _ => json_error(400, "AccessDeniedException", "not authorized"),
+    });
+    let aws = aws(&server);
+    let gone = aws.value("orders/gone").await.expect_err("there is none");
+    assert_eq!(gone.remedy, "Create the secret, or correct its name in the plan; then redeploy.");
+    let denied = aws.value("orders/migrator").await.expect_err("nobody may read it");
+    assert_eq!(denied.remedy, "Allow secretsmanager:GetSecretValue in the function's role, then redeploy.");
+}
+
 /// P6: what exists is known without what it is.
 #[tokio::test]
 async fn secrets_and_parameters_are_described_and_not_read() {

@@ -2,7 +2,7 @@
 
 use greenlight::check::Answer;
 
-use crate::server::PASSWORD;
+use crate::server::{PASSWORD, server, standby};
 use crate::world::{World, chain};
 
 async fn refused(world: &World) -> (String, String) {
@@ -34,6 +34,19 @@ async fn names_and_texts_that_sqlx_would_not_take() {
     assert!(
         evidence.starts_with("01_twin.sql and 1_good.sql have the same version 1; init.sql has no version"),
         "{evidence}"
+    );
+}
+
+#[tokio::test]
+async fn texts_that_are_none_and_files_that_are_too_large() {
+    let world = World::with(&[("1_good.sql", "CREATE TABLE good ();")]).await;
+    std::fs::write(world.folder.path().join("2_latin.sql"), b"SELECT 1;\nSELECT '\xe9';").unwrap();
+    std::fs::File::create(world.folder.path().join("3_large.sql")).unwrap().set_len(50 * 1024 * 1024).unwrap();
+    let (evidence, _) = refused(&world).await;
+    assert_eq!(
+        evidence,
+        "3_large.sql has 50.0 MiB, and a migration has 16 MiB at most; 2_latin.sql line 2 is not UTF-8 (byte 18); nothing \
+         was migrated; traffic stays on blue"
     );
 }
 
@@ -94,6 +107,16 @@ async fn a_secret_without_a_password_or_of_another_engine() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_not_there() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    world.fakes.state().secrets.clear();
+    let unknown = world.ask().await.unwrap_err();
+    assert_eq!(chain(&unknown), "secret orders/migrator: there is no such secret");
+    assert_eq!(unknown.remedy, "Create it, or correct its name in the plan.");
+    assert_eq!(world.rows("SELECT count(*) FROM pg_class WHERE relname = 'a'").await, ["0"]);
+}
+
+#[tokio::test]
 async fn a_plan_that_names_no_secret() {
     let mut world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     world.settings.credentials = None;
@@ -136,6 +159,37 @@ async fn a_reader_is_told_apart_from_a_writer() {
     let Answer::NotYet { evidence, remedy, .. } = world.ask().await.unwrap() else { panic!("it takes no writes") };
     assert!(evidence.contains("is read-only"), "{evidence}");
     assert!(remedy.contains("writer's endpoint"), "{remedy}");
+}
+
+/// A real one, that follows a primary.
+#[tokio::test]
+async fn a_replica_takes_no_writes() {
+    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    let standby = tokio::task::spawn_blocking(standby).await.unwrap();
+    secret(&world, |value| {
+        let here = value.replace(&world.database, "postgres");
+        here.replace(&format!("\"port\":{}", server().port), &format!("\"port\":{}", standby.port))
+    });
+    let Answer::NotYet { evidence, remedy, .. } = world.ask().await.unwrap() else { panic!("it takes no writes") };
+    assert_eq!(evidence, format!("postgres on 127.0.0.1:{} is a read replica; nothing was migrated", standby.port));
+    assert!(remedy.contains("writer's endpoint"), "{remedy}");
+}
+
+/// The kernel's own answer to the server: nothing can be written to this device.
+#[tokio::test]
+async fn a_disk_that_is_full() {
+    let sql = "CREATE TABLE a (x int);\nCOPY (SELECT generate_series(1, 100000)) TO '/dev/full';";
+    let world = World::with(&[("1_a.sql", sql)]).await;
+    let (evidence, remedy) = world.no().await;
+    assert!(
+        evidence.starts_with(
+            "1_a.sql line 2 (COPY(SELECT generate_series(1, 100000)) TO '…'): could not write to COPY file: "
+        ) && evidence.contains("No space left on device (SQLSTATE 53100); the file was undone whole;"),
+        "{evidence}"
+    );
+    assert_eq!(remedy, "Give the database the room it lacks; then redeploy.");
+    assert_eq!(world.rows("SELECT to_regclass('a') IS NULL").await, ["true"]);
+    assert_eq!(world.rows("SELECT count(*) FROM _sqlx_migrations").await, ["0"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Others who use the same database at the same time.
 
+use std::time::{Duration, Instant};
+
 use greenlight::check::Answer;
 use sqlx::migrate::Migrate;
 
@@ -54,6 +56,51 @@ async fn blue_waits_no_longer_than_the_lock_timeout() {
 
     run(&mut report, "COMMIT").await;
     world.yes().await;
+}
+
+/// While a migration waits behind a long report of blue's, blue's other queries wait behind the migration: for no longer than
+/// the lock timeout, however often it is tried again, and in between they pass.
+#[tokio::test]
+async fn blues_queries_wait_no_longer_than_the_migration_may() {
+    const LOCK_TIMEOUT: Duration = Duration::from_millis(400);
+    let mut world = World::with(&[("1_a.sql", "ALTER TABLE orders ADD COLUMN total bigint;")]).await;
+    world.settings.lock_timeout = LOCK_TIMEOUT;
+    world.run("CREATE TABLE orders (id bigint)").await;
+    let mut report = world.connect().await;
+    run(&mut report, "BEGIN; SELECT * FROM orders").await;
+
+    let (migrating, mut blue) = (tokio::spawn(settled(&world)), world.connect().await);
+    let mut waited = Vec::new();
+    // Long enough for two tries.
+    let ends = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < ends {
+        let sent = Instant::now();
+        run(&mut blue, "SELECT id FROM orders").await;
+        waited.push(sent.elapsed());
+    }
+    run(&mut report, "COMMIT").await;
+    assert!(matches!(migrating.await.unwrap(), Answer::Yes { .. }));
+    assert_eq!(world.rows("SELECT count(total) FROM orders").await, ["0"], "the column is there");
+
+    let behind: Vec<_> = waited.iter().filter(|wait| **wait > LOCK_TIMEOUT / 4).collect();
+    assert!(behind.len() >= 2, "it was tried more than once, and blue waited behind it each time: {behind:?}");
+    assert!(waited.len() > 100, "in between blue's queries pass: {}", waited.len());
+    // What a busy machine adds is no wait for a lock.
+    let longest = waited.iter().max().unwrap();
+    assert!(*longest < LOCK_TIMEOUT * 2, "blue waited {longest:?} behind a migration that may wait {LOCK_TIMEOUT:?}");
+}
+
+/// The check, asked as the hook does.
+fn settled(world: &World) -> impl Future<Output = Answer> + Send + 'static {
+    let (check, context) = (world.check(), world.context.clone());
+    async move {
+        loop {
+            match greenlight::check::Check::ask(&*check, &context).await {
+                Ok(Answer::NotYet { again_in, .. }) => tokio::time::sleep(again_in).await,
+                answer => return answer.unwrap(),
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -36,10 +36,15 @@ pub(crate) struct Server {
 /// The server of this test binary, started by whoever asks first.
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(start)
+    SERVER.get_or_init(|| start(false))
 }
 
-fn start() -> Server {
+/// Another one, which takes what a primary sends it and no writes.
+pub(crate) fn standby() -> Server {
+    start(true)
+}
+
+fn start(standby: bool) -> Server {
     let kept = tempfile::tempdir().expect("a temporary folder");
     let folder = kept.path().to_owned();
     let password = folder.join("password");
@@ -71,6 +76,13 @@ fn start() -> Server {
     let done = initdb.output().expect("initdb starts");
     assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
 
+    if standby {
+        let signal = folder.join("data/standby.signal");
+        std::fs::write(&signal, "").expect("the folder takes files");
+        if root {
+            chown(&signal, Some(NOBODY), Some(NOBODY)).expect("root may give a file away");
+        }
+    }
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = free.local_addr().expect("it is bound").port();
     drop(free);
@@ -84,7 +96,7 @@ fn start() -> Server {
     let mut said = Vec::new();
     loop {
         let line = lines.next().unwrap_or_else(|| panic!("postgres ended: {said:?}")).expect("the log is text");
-        if line.ends_with("database system is ready to accept connections") {
+        if line.contains("database system is ready to accept ") {
             break;
         }
         said.push(line);
