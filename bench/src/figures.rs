@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::cold_start::Sample;
+use crate::migrations::Migrations;
 
 /// All that was measured of one program.
 #[derive(Debug, Default)]
@@ -104,6 +105,18 @@ pub(crate) fn budgets(bare: &Figures, hooks: &[Figures], python: &Figures, twin:
         at_most(1.1, "times the longest chain of dependent calls", late.max_by(|one, other| one.1.total_cmp(&other.1))),
     ]
     .concat()
+}
+
+/// The two times and their budget.
+pub(crate) fn migrations(measured: &Migrations) -> String {
+    let (ours, psql) = (median(&measured.ours), median(&measured.psql));
+    let found = ours.zip(psql).map(|(ours, psql)| ("before-allow-traffic", quotient(ours, psql)));
+    format!(
+        "150 small migrations over one connection in {}, by psql over one each in {}\n{}",
+        milliseconds(ours),
+        milliseconds(psql),
+        at_most(1.3, "times psql, for 150 small migrations", found)
+    )
 }
 
 impl Delayed {

@@ -7,6 +7,7 @@ mod certificates;
 mod chain;
 mod cold_start;
 mod figures;
+mod migrations;
 mod runtime_api;
 mod world;
 
@@ -34,14 +35,17 @@ const DELAY: Duration = Duration::from_millis(50);
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The folder with the built hooks and the bare runtime.
-    #[arg(long)]
-    binaries: PathBuf,
+    #[arg(long, required_unless_present = "migrations_only")]
+    binaries: Option<PathBuf>,
     /// The Python that has awslambdaric and boto3.
-    #[arg(long)]
-    python: PathBuf,
+    #[arg(long, required_unless_present = "migrations_only")]
+    python: Option<PathBuf>,
     /// The rehearsal, whose world the hooks are measured against.
+    #[arg(long, required_unless_present = "migrations_only")]
+    rehearse: Option<PathBuf>,
+    /// Measures nothing but how fast many small migrations are applied.
     #[arg(long)]
-    rehearse: PathBuf,
+    migrations_only: bool,
     /// Cold starts of each program.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -64,12 +68,19 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<String> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
+    // Before the rehearsal runs, which would take turns with it.
+    let migrations = figures::migrations(&migrations::measure(folder.path()).await?);
+    let hooks = (&arguments.binaries, &arguments.python, &arguments.rehearse);
+    let (Some(binaries), Some(python), Some(rehearse), false) = (hooks.0, hooks.1, hooks.2, arguments.migrations_only)
+    else {
+        return Ok(migrations);
+    };
     let aws = Aws::start(folder.path()).await?;
     let bench = Bench { aws: &aws, folder: folder.path() };
-    let python = std::path::absolute(&arguments.python).context("the path of Python")?;
-    let mut world = World::start(&arguments.rehearse, &python, &HOOKS, folder.path()).await?;
+    let python = std::path::absolute(python).context("the path of Python")?;
+    let mut world = World::start(rehearse, &python, &HOOKS, folder.path()).await?;
     let text = tokio::select! {
-        text = measure(&bench, arguments, &python, &mut world) => text,
+        text = measure(&bench, arguments, binaries, &python, &mut world) => text,
         stopped = stopped() => stopped.and_then(|()| bail!("stopped before everything was measured")),
     };
     if text.is_err() {
@@ -78,7 +89,7 @@ async fn run(arguments: &Arguments) -> Result<String> {
         return text;
     }
     world.succeeded().await?;
-    text
+    text.map(|text| text + &migrations)
 }
 
 /// Ctrl-C, or what a supervisor sends: the rehearsal has processes of its own and is asked to end them.
@@ -90,8 +101,14 @@ async fn stopped() -> Result<()> {
     }
 }
 
-async fn measure(bench: &Bench<'_>, arguments: &Arguments, python: &Path, world: &mut World) -> Result<String> {
-    let binaries = std::path::absolute(&arguments.binaries).context("the folder of the binaries")?;
+async fn measure(
+    bench: &Bench<'_>,
+    arguments: &Arguments,
+    binaries: &Path,
+    python: &Path,
+    world: &mut World,
+) -> Result<String> {
+    let binaries = std::path::absolute(binaries).context("the folder of the binaries")?;
     let bare = binary(&binaries, "bare", false);
     let twin = in_python(python);
     let mut of_bare = Figures::new("bare lambda_runtime");

@@ -66,6 +66,11 @@ pub struct Applied {
     pub success: bool,
 }
 
+/// The folder of PostgreSQL's programs.
+pub async fn programs() -> Result<PathBuf> {
+    binaries::find().await
+}
+
 impl Postgres {
     /// Starts an empty server on a free loopback port; returns it when it accepts connections.
     pub async fn start(reaper: Option<&Reaper>) -> Result<Self> {
