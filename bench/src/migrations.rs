@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use before_allow_traffic::migrations::source::Source;
 use before_allow_traffic::migrations_apply::MigrationsApply;
-use before_allow_traffic::settings::{LOCK_TIMEOUT, Settings};
+use before_allow_traffic::settings::Settings;
 use greenlight::check::{Answer, Check as _};
 use greenlight::fakes::Fakes;
 use greenlight::plan::Credentials;
 use greenlight::stage::Stage;
-use greenlight_postgres::locate::FurtherRoots;
 use rehearsal::postgres::{Postgres, programs};
 use tokio::process::Command;
 
@@ -77,13 +76,9 @@ async fn apply(postgres: &Postgres, database: &str, folder: &Path) -> Result<Dur
         "dbname": database,
     });
     fakes.state().secrets.insert("migrator".to_owned(), secret.to_string());
-    let check = MigrationsApply::new(Settings {
-        source: Some(Source::Packaged(folder.to_owned())),
-        credentials: Some(Credentials::Secret("migrator".to_owned())),
-        overrides: greenlight_postgres::login::Overrides::default(),
-        roots: FurtherRoots::NONE,
-        lock_timeout: LOCK_TIMEOUT,
-    });
+    let credentials = Credentials::Secret("migrator".to_owned());
+    let settings = Settings::new(Source::Packaged(folder.to_owned()), credentials);
+    let check = MigrationsApply::new(settings, Default::default());
     let context = fakes.context(Stage::BeforeAllowTraffic);
     let began = Instant::now();
     match check.ask(&context).await {

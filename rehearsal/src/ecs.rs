@@ -135,7 +135,7 @@ fn steps_of_task(state: &State, task: &Task, steps: &mut Vec<Step>) {
     let target = target_of(state, task);
     let is_draining = target.is_some_and(|target| target.health == Health::Draining);
     match task.status {
-        TaskStatus::Running if task.stop_wanted.is_none() && target.is_none() => {
+        TaskStatus::Running if task.stop_wanted.is_none() && target.is_none() && task.one_off.is_none() => {
             steps.push(Step::Register { task: task.id.clone() });
         }
         TaskStatus::Running | TaskStatus::Pending | TaskStatus::Provisioning if task.stop_wanted.is_some() => {
@@ -226,6 +226,7 @@ fn start(state: &mut State, task_set: &str, zone: &'static str, now: Timestamp) 
         stopped: None,
         exit_code: None,
         last_lines: Vec::new(),
+        one_off: None,
     };
     state.tasks.push(task);
 }

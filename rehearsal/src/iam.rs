@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -22,7 +22,23 @@ struct Statement {
     allows: bool,
     actions: Vec<String>,
     resources: Vec<String>,
+    conditions: Vec<Condition>,
 }
+
+/// What a key of the request must be like: one of these, as texts, or as patterns.
+#[derive(Clone, Debug, PartialEq)]
+struct Condition {
+    key: &'static str,
+    like: bool,
+    values: Vec<String>,
+}
+
+/// Keys of a request that are told. A condition on another one is not judged.
+const KEYS: [&str; 2] = ["ecs:cluster", "iam:PassedToService"];
+
+/// Operators that are judged, and whether they take patterns. An ARN's do, the ones for equality too.
+const OPERATORS: [(&str, bool); 4] =
+    [("ArnEquals", true), ("ArnLike", true), ("StringEquals", false), ("StringLike", true)];
 
 /// Something that a role must allow: an action, and the ARN it is done to, or `*` for an action that knows no resources.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +47,8 @@ pub struct Permission {
     pub action: String,
     /// Its ARN.
     pub resource: String,
+    /// What conditions may ask of the request, by key.
+    pub keys: BTreeMap<&'static str, String>,
 }
 
 impl Role {
@@ -82,7 +100,7 @@ impl Statement {
     fn read(statement: &Value) -> Result<Self, String> {
         let words =
             |name: &str| list(&statement[name]).map(|word| word.as_str().unwrap_or_default().to_owned()).collect();
-        let unjudged = ["Condition", "NotAction", "NotResource"].into_iter().find(|key| !statement[key].is_null());
+        let unjudged = ["NotAction", "NotResource"].into_iter().find(|key| !statement[key].is_null());
         if let Some(key) = unjudged {
             return Err(format!("a statement has {key}, which the rehearsal does not judge"));
         }
@@ -91,13 +109,41 @@ impl Statement {
         if actions.is_empty() || resources.is_empty() {
             return Err(format!("a statement has no Action or no Resource: {statement}"));
         }
-        Ok(Self { allows, actions, resources })
+        Ok(Self { allows, actions, resources, conditions: conditions(&statement["Condition"])? })
     }
 
     fn speaks_of(&self, permission: &Permission) -> bool {
         self.actions.iter().any(|pattern| matches(pattern, &permission.action, Case::Ignored))
             && self.resources.iter().any(|pattern| matches(pattern, &permission.resource, Case::Told))
+            && self.conditions.iter().all(|condition| condition.is_met(&permission.keys))
     }
+}
+
+impl Condition {
+    /// A key that the request does not have meets nothing.
+    fn is_met(&self, keys: &BTreeMap<&'static str, String>) -> bool {
+        let meets = |value: &String| {
+            let matches = |given: &String| if self.like { matches(given, value, Case::Told) } else { given == value };
+            self.values.iter().any(matches)
+        };
+        keys.get(self.key).is_some_and(meets)
+    }
+}
+
+fn conditions(written: &Value) -> Result<Vec<Condition>, String> {
+    let mut conditions = Vec::new();
+    for (operator, keys) in written.as_object().into_iter().flatten() {
+        let known = OPERATORS.iter().find(|(name, _)| name == operator);
+        let (_, like) =
+            known.ok_or_else(|| format!("a condition is {operator}, which the rehearsal does not judge"))?;
+        for (key, values) in keys.as_object().into_iter().flatten() {
+            let known = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(key));
+            let key = known.ok_or_else(|| format!("a condition asks for {key}, which the rehearsal does not tell"))?;
+            let values = list(values).map(|value| value.as_str().unwrap_or_default().to_owned()).collect();
+            conditions.push(Condition { key, like: *like, values });
+        }
+    }
+    Ok(conditions)
 }
 
 /// IAM writes one of something also without a list.
@@ -128,7 +174,12 @@ mod tests {
     }
 
     fn may(role: &Role, action: &str, resource: &str) -> bool {
-        role.allows(&Permission { action: action.to_owned(), resource: resource.to_owned() })
+        under(role, action, resource, &[])
+    }
+
+    fn under(role: &Role, action: &str, resource: &str, keys: &[(&'static str, &str)]) -> bool {
+        let keys = keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        role.allows(&Permission { action: action.to_owned(), resource: resource.to_owned(), keys })
     }
 
     #[test]
@@ -143,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_must_be_met_and_what_is_not_told_meets_none() {
+        let role = role(
+            "{ Effect: Allow, Action: ecs:RunTask, Resource: '*', Condition: { ArnLike: { 'ecs:cluster': \
+             'arn:aws:ecs:*:*:cluster/shop-*' } } }, { Effect: Allow, Action: iam:PassRole, Resource: '*', Condition: { \
+             StringEquals: { iam:PassedToService: [a.amazonaws.com, ecs-tasks.amazonaws.com] } } }",
+        );
+        let role = role.expect("a role");
+        let cluster = |name: &str| format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{name}");
+        assert!(under(&role, "ecs:RunTask", "*", &[("ecs:cluster", &cluster("shop-1"))]));
+        assert!(!under(&role, "ecs:RunTask", "*", &[("ecs:cluster", &cluster("other"))]));
+        assert!(!may(&role, "ecs:RunTask", "*"));
+        assert!(under(&role, "iam:PassRole", "r", &[("iam:PassedToService", "ecs-tasks.amazonaws.com")]));
+        assert!(!under(&role, "iam:PassRole", "r", &[("iam:PassedToService", "*")]));
+    }
+
+    #[test]
     fn what_is_denied_is_not_allowed() {
         let role = role("{ Effect: Allow, Action: '*', Resource: '*' }, { Effect: Deny, Action: s3:*, Resource: '*' }");
         let role = role.expect("a role");
@@ -153,6 +220,10 @@ mod tests {
     #[test]
     fn what_is_not_judged_is_said() {
         let role = role("{ Effect: Allow, Action: a:b, Resource: '*', Condition: { Bool: { x: true } } }");
-        assert_eq!(role.unwrap_err(), "R: a statement has Condition, which the rehearsal does not judge");
+        assert_eq!(role.unwrap_err(), "R: a condition is Bool, which the rehearsal does not judge");
+        let role = super::tests::role(
+            "{ Effect: Allow, Action: a:b, Resource: '*', Condition: { StringEquals: { aws:SourceVpc: vpc-1 } } }",
+        );
+        assert_eq!(role.unwrap_err(), "R: a condition asks for aws:SourceVpc, which the rehearsal does not tell");
     }
 }

@@ -118,6 +118,7 @@ impl Mutated {
         for (container, old) in green.containers.iter_mut().zip(&blue.containers) {
             match self.mutant.change {
                 Change::OldVersion => {
+                    container.entry_point.clone_from(&old.entry_point);
                     container.command.clone_from(&old.command);
                     container.environment.clone_from(&old.environment);
                 }
@@ -127,13 +128,14 @@ impl Mutated {
                     container.environment.insert(service.database_variable.clone(), nowhere);
                 }
                 Change::Answers(_) => {
-                    let mut command = vec![self.program.display().to_string(), "mutant".to_owned()];
-                    command.push(format!("--name={}", self.mutant.name));
-                    command.push(format!("--port-variable={}", service.port_variable));
-                    command.push(format!("--path={}", self.path));
-                    command.push("--".to_owned());
-                    command.append(&mut container.command);
-                    container.command = command;
+                    container.wrapper = vec![
+                        self.program.display().to_string(),
+                        "mutant".to_owned(),
+                        format!("--name={}", self.mutant.name),
+                        format!("--port-variable={}", service.port_variable),
+                        format!("--path={}", self.path),
+                        "--".to_owned(),
+                    ];
                 }
                 Change::Leak => {}
             }

@@ -5,6 +5,7 @@
 //! <https://www.postgresql.org/docs/current/protocol-flow.html>,
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html>
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -152,6 +153,7 @@ impl Keeper {
         let needed = Permission {
             action: "rds-db:connect".to_owned(),
             resource: format!("arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:{}", self.user),
+            keys: BTreeMap::new(),
         };
         let place = self.calls.begin(Call {
             at: self.world.now(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use greenlight::document::{Location, Spanned};
 use greenlight::stage::Stage;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::codedeploy::api::{self, NewRevision};
 use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version, Zone};
@@ -166,6 +167,9 @@ impl Furnisher<'_> {
             green = mutated.break_green(green, &blue, &self.loaded.scenario);
         }
         let (blue_arn, green_arn) = (blue.arn(), green.arn());
+        for arn in [&blue_arn, &green_arn] {
+            state.stores.task_definitions.insert(arn.clone(), self.roles());
+        }
         state.services.push(self.service(&blue_arn, &groups[0].arn));
         state.task_definitions.extend([blue, green]);
         state.load_balancers.push(balancer);
@@ -237,9 +241,10 @@ impl Furnisher<'_> {
         }
         environment.extend(version.environment.clone());
         let command = version.command.as_ref().or(self.service.command.as_ref());
-        let command = match command {
-            Some(command) => vec!["sh".to_owned(), "-c".to_owned(), for_shell(command)],
-            None => vec![self.here.sample_service.display().to_string()],
+        // The sample service's image has an entry point; of a user's own nobody knows.
+        let (entry_point, command) = match command {
+            Some(command) => (Vec::new(), vec!["sh".to_owned(), "-c".to_owned(), for_shell(command)]),
+            None => (vec![self.here.sample_service.display().to_string()], Vec::new()),
         };
         let labels = self.plan.text.iter().map(|text| ("greenlight.plan".to_owned(), text.clone())).collect();
         TaskDefinition {
@@ -251,13 +256,21 @@ impl Furnisher<'_> {
                 name: CONTAINER.to_owned(),
                 image: format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{}:{revision}", self.service.name),
                 port: CONTAINER_PORT,
+                entry_point,
                 command,
+                wrapper: Vec::new(),
                 environment,
                 labels,
                 secrets: version.secrets.iter().map(|(name, from)| (name.clone(), from.value_from())).collect(),
                 log: Some((log_group(&self.service.name), LOG_PREFIX.to_owned())),
             }],
         }
+    }
+
+    /// The roles of a task definition, as ECS tells them.
+    fn roles(&self) -> Map<String, Value> {
+        let [execution, task] = task_roles(&self.service.name).map(Value::from);
+        Map::from_iter([("executionRoleArn".to_owned(), execution), ("taskRoleArn".to_owned(), task)])
     }
 
     fn service(&self, task_definition: &str, target_group: &str) -> Service {
@@ -559,6 +572,11 @@ fn listener(balancer: &LoadBalancer, role: ListenerRole, target_group: &str) -> 
         certificate: None,
         rules: vec![rule],
     }
+}
+
+/// The execution role and the task role of a service.
+fn task_roles(service: &str) -> [String; 2] {
+    ["execution", "task"].map(|role| format!("arn:aws:iam::{ACCOUNT}:role/{service}-{role}"))
 }
 
 /// The log group of a service, as the ECS console names it.

@@ -16,6 +16,7 @@ use crate::world::services::{Task, TaskStatus};
 
 mod command;
 mod life;
+mod once;
 
 pub(crate) use command::for_shell;
 

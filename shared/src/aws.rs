@@ -18,6 +18,7 @@ mod load_balancing;
 mod logs;
 mod metrics;
 mod objects;
+mod one_off;
 mod parameters;
 mod rds;
 mod recent;

@@ -18,7 +18,7 @@ mod green_tasks_are_steady;
 mod health_check_is_sound;
 mod images_exist;
 mod judging;
-mod last_words;
+pub mod last_words;
 mod listeners_are_wired;
 mod load_holds;
 mod proceed;

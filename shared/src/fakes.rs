@@ -16,12 +16,14 @@ use crate::deployment::{Alias, Listener, TaskSet};
 use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
 use crate::ports::{
     AlarmState, Alarms, Counts, Database, FunctionCall, Invoked, Metrics, Ports, Probe, ProbeError, ProbeRequest,
-    ProbeResponse, Scan, SecretDescription, TargetHealth, Targets, Task, TaskDefinition, Tasks, World,
+    ProbeResponse, Scan, SecretDescription, Started, TargetHealth, Targets, Task, TaskDefinition, TaskOrder, Tasks,
+    World,
 };
 use crate::stage::Stage;
 
 mod engine;
 mod functions;
+mod one_off;
 mod samples;
 mod stores;
 
@@ -47,6 +49,14 @@ pub struct State {
     pub task_sets: Vec<TaskSet>,
     /// Tasks by the id of their task set.
     pub tasks: BTreeMap<String, Vec<Task>>,
+    /// Tasks that run once, with the mark of each.
+    pub one_off_tasks: Vec<(String, Task)>,
+    /// Orders for such tasks that were given, in order.
+    pub orders: Vec<TaskOrder>,
+    /// What orders come to instead of a task, in the order they are given.
+    pub not_started: VecDeque<Started>,
+    /// Tasks that were told to stop, and why: ARN and reason.
+    pub stops: Vec<(String, String)>,
     /// Targets by ARN of the target group.
     pub targets: BTreeMap<String, Vec<TargetHealth>>,
     /// Listeners that the load balancer knows.
@@ -131,6 +141,7 @@ impl Fakes {
         let world = Arc::new(self.clone());
         World {
             tasks: world.clone(),
+            one_off_tasks: world.clone(),
             targets: world.clone(),
             alarms: world.clone(),
             metrics: world.clone(),

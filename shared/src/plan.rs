@@ -10,6 +10,7 @@ mod expect;
 mod function;
 mod json_path;
 mod load;
+mod migration_task;
 mod migrations;
 mod plain_sight;
 mod request;
@@ -33,6 +34,7 @@ pub use self::expect::{Expect, Statuses};
 pub use self::function::{FUNCTION_VARIABLES, FunctionQuestions, Invocation, Returned};
 pub use self::json_path::{JsonPath, JsonPattern};
 pub use self::load::PlannedLoad;
+pub use self::migration_task::MigrationTask;
 pub use self::migrations::Migrations;
 pub use self::request::{Request, RequestBody};
 pub use self::secrets::PlannedSecret;
@@ -134,13 +136,10 @@ pub enum Severity {
 }
 
 /// Keys that are refused with a remark of their own.
-const REMARKS: [(&str, &str); 3] = [
-    ("task", NOT_YET),
+const REMARKS: [(&str, &str); 2] = [
     ("user", "stands in the secret, or in `auth` for IAM authentication"),
     ("password", "has no place in a plan; name a secret of Secrets Manager with `secret`"),
 ];
-
-const NOT_YET: &str = "is not supported by this version yet; remove it";
 
 impl Plan {
     /// The plan of a team that wrote none.

@@ -15,6 +15,7 @@ mod functions;
 mod images;
 mod logs;
 mod objects;
+mod one_off;
 mod stores;
 mod world;
 
@@ -23,6 +24,7 @@ pub use self::functions::{FunctionCall, Functions, Invoked};
 pub use self::images::{EcrImage, ImageReference, Images, Presence, Scan};
 pub use self::logs::{ContainerLog, LogStream, Logs};
 pub use self::objects::{BucketFolder, ObjectEntry, Objects};
+pub use self::one_off::{OneOffTasks, Started, TaskOrder};
 pub use self::stores::{Parameters, Secret, SecretDescription, Secrets};
 pub use self::world::{Ports, World};
 
@@ -57,6 +59,8 @@ pub struct Container {
     pub name: String,
     /// Its image, as written.
     pub image: String,
+    /// Whether the task ends when it ends.
+    pub essential: bool,
     /// Container ports it maps.
     pub ports: Vec<u16>,
     /// Docker labels. Written by the team that owns the service: untrusted.
@@ -86,10 +90,14 @@ pub struct Task {
     pub stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub stopped_reason: Option<String>,
+    /// When its containers ran.
+    pub started_at: Option<jiff::Timestamp>,
     /// When it stopped.
     pub stopped_at: Option<jiff::Timestamp>,
     /// Exit codes by container.
     pub exit_codes: Vec<(String, i32)>,
+    /// What ECS says of containers that ended or never ran: `OutOfMemoryError: …`, `CannotPullContainerError: …`.
+    pub reasons: Vec<(String, String)>,
     /// The addresses that a target group would know it by.
     pub addresses: Vec<String>,
 }

@@ -1,12 +1,15 @@
 //! The sample service that the rehearsal deploys: orders, kept in PostgreSQL, with switches for faults.
 //!
-//! It does not migrate its database: version 1 runs on the first migration, version 2 with and without the second.
+//! A task that serves does not migrate: version 1 runs on the first migration, version 2 with and without the second. A task
+//! whose command is `migrate FOLDER` does, and ends.
 
 mod faults;
+mod migrate;
 mod orders;
 mod settings;
 mod web;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,7 +23,7 @@ use crate::orders::Orders;
 use crate::settings::Settings;
 use crate::web::Service;
 
-const CANNOT_SERVE: u8 = 1;
+const FAILED: u8 = 1;
 const BAD_SETTINGS: u8 = 2;
 const FAULT_AT_START: u8 = 3;
 
@@ -37,9 +40,19 @@ async fn main() -> ExitCode {
     if settings.faults.exit_at_start {
         return refuse(FAULT_AT_START, "fault: exit-at-start: this task ends before it listens");
     }
-    match serve(settings).await {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        [] => serve(settings).await,
+        ["migrate", folder] => match &settings.database {
+            Some(database) => migrate::migrate(database, Path::new(folder)).await,
+            None => Err("neither DATABASE_URL nor PGHOST names a database to migrate".to_owned()),
+        },
+        _ => return refuse(BAD_SETTINGS, "expected no arguments, or migrate and a folder"),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(CANNOT_SERVE, &error),
+        Err(error) => refuse(FAILED, &error),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod in_order;
 pub mod migrations;
 pub mod migrations_apply;
+pub mod migrations_by_task;
 pub mod migrations_keep_blue_alive;
 pub mod preparation;
 pub mod settings;
@@ -15,12 +16,19 @@ use greenlight::deployment::AnyDeployment;
 use greenlight::plan::Plan;
 
 use crate::migrations_apply::MigrationsApply;
+use crate::migrations_by_task::MigrationsByTask;
 use crate::migrations_keep_blue_alive::MigrationsKeepBlueAlive;
 use crate::preparation::Handover;
 use crate::settings::Settings;
 
-/// First whether blue survives the files, then the files.
-pub fn of_database<D: AnyDeployment>(plan: &Plan) -> Vec<Box<dyn Check<D>>> {
+/// First whether blue survives the files, then the files; or the team's own tool.
+pub fn of_database<D: AnyDeployment>(plan: &Plan) -> Vec<Box<dyn Check<D>>>
+where
+    MigrationsByTask: Check<D>,
+{
+    if let Some(by_task) = MigrationsByTask::from_plan(plan) {
+        return vec![Box::new(by_task)];
+    }
     let (settings, handover) = (Settings::read(plan), Arc::new(Handover::default()));
     vec![
         Box::new(MigrationsKeepBlueAlive::new(settings.clone(), Arc::clone(&handover))),

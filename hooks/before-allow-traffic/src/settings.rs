@@ -31,6 +31,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// These files, this login, and what a plan without another word means.
+    pub fn new(source: Source, credentials: Credentials) -> Self {
+        Self {
+            source: Some(source),
+            credentials: Some(credentials),
+            overrides: Overrides::default(),
+            roots: FurtherRoots::NONE,
+            lock_timeout: LOCK_TIMEOUT,
+            allow: Vec::new(),
+            blue_queries: Vec::new(),
+        }
+    }
+
     /// Read from the plan and the process's environment.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads what only this hook needs")]
     pub fn read(plan: &Plan) -> Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use greenlight::stage::Stage;
 use serde_json::{Value, json};
 
-use super::{BUCKET, Furnisher, hex, log_group, migrations};
+use super::{BUCKET, Furnisher, hex, log_group, migrations, task_roles};
 use crate::cloudformation::{Stack, Template};
 use crate::iam::Role;
 use crate::tasks::for_shell;
@@ -83,6 +83,7 @@ impl Furnisher<'_> {
             ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),
             ("LogGroup", json!(log_group(application))),
             ("MigrationsBucket", json!(migrations)),
+            ("MigrationTaskRoles", json!(task_roles(application).join(","))),
             ("RequestSecrets", json!(secret("*"))),
             ("RevisionBucket", json!(BUCKET)),
         ])

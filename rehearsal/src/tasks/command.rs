@@ -4,19 +4,33 @@ use super::{Launch, LaunchCommand};
 use crate::process::Command;
 use crate::world::services::Container;
 
-/// What a container runs, listening on `port`.
+/// What a container runs in a task of a service, listening on `port`.
 pub(super) fn of(container: &Container, launch: &Launch, port: u16) -> Command {
-    let mut command = match (container.command.split_first(), &launch.command) {
-        (Some((program, arguments)), _) => Command::new(program, arguments),
-        (None, LaunchCommand::Shell(line)) => Command::new("sh", ["-c", &for_shell(line)]),
-        (None, LaunchCommand::Program(words)) => match words.split_first() {
-            Some((program, arguments)) => Command::new(program, arguments),
-            None => Command::new("", [""; 0]),
-        },
-    };
+    let words = [container.wrapper.clone(), words(container, launch)].concat();
+    let mut command = from(&words, container, launch);
+    command.environment.insert(launch.port_variable.clone(), port.to_string());
+    command
+}
+
+/// What it runs in a task that runs once, where nobody asks it anything: it has no port.
+pub(super) fn once(container: &Container, launch: &Launch) -> Command {
+    from(&words(container, launch), container, launch)
+}
+
+fn words(container: &Container, launch: &Launch) -> Vec<String> {
+    let own = [container.entry_point.clone(), container.command.clone()].concat();
+    match &launch.command {
+        _ if !own.is_empty() => own,
+        LaunchCommand::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), for_shell(line)],
+        LaunchCommand::Program(words) => words.clone(),
+    }
+}
+
+fn from(words: &[String], container: &Container, launch: &Launch) -> Command {
+    let (program, arguments) = words.split_first().map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
+    let mut command = Command::new(program, arguments);
     command.environment.extend(launch.environment.clone());
     command.environment.extend(container.environment.clone());
-    command.environment.insert(launch.port_variable.clone(), port.to_string());
     command.folder.clone_from(&launch.folder);
     command
 }

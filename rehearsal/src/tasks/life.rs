@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Launch, command};
+use super::{Launch, command, once};
 use crate::process::ports::Ports;
 use crate::process::{Exit, Process};
 use crate::world::journal::Who;
@@ -29,22 +29,26 @@ const PORTS_TRIED: u32 = 3;
 
 /// Lives until the task is `Stopped`.
 pub(super) async fn live(world: Arc<World>, launch: Arc<Launch>, ports: Arc<Ports>, id: String) {
-    let ended = match begin(&world, &launch, &ports, &id).await {
-        Ok(process) => serve(&world, &id, &process).await,
-        Err(ended) => ended,
+    let ended = if world.read(|state| state.tasks.iter().any(|task| task.id == id && task.one_off.is_some())) {
+        once::run(&world, &launch, &id).await.unwrap_or_else(|ended| ended)
+    } else {
+        match begin(&world, &launch, &ports, &id).await {
+            Ok(process) => serve(&world, &id, &process).await,
+            Err(ended) => ended,
+        }
     };
     book_end(&world, &id, ended);
 }
 
 /// How it ended.
-struct Ended {
+pub(super) struct Ended {
     why: StopReason,
     exit: Option<Exit>,
     lines: Vec<String>,
 }
 
 impl Ended {
-    fn failed_to_start(reason: impl Into<String>, exit: Option<Exit>, lines: Vec<String>) -> Self {
+    pub(super) fn failed_to_start(reason: impl Into<String>, exit: Option<Exit>, lines: Vec<String>) -> Self {
         Self { why: StopReason { code: "TaskFailedToStart", reason: reason.into() }, exit, lines }
     }
 
@@ -60,27 +64,7 @@ impl Ended {
 /// Starts its process; returns it when it listens.
 async fn begin(world: &Arc<World>, launch: &Launch, ports: &Ports, id: &str) -> Result<Process, Ended> {
     let _working = world.clock.working();
-    let (container, stop_wanted) = world.read(|state| {
-        let task = state.tasks.iter().find(|task| task.id == id);
-        let definition = task.and_then(|task| state.task_definition(&task.task_definition));
-        let service = task.and_then(|task| state.service(&task.cluster, &task.service));
-        let container = definition.and_then(|definition| {
-            let named = |it: &&Container| service.is_some_and(|service| service.container_name == it.name);
-            definition.containers.iter().find(named).or(definition.containers.first()).cloned()
-        });
-        (container, task.and_then(reason_to_stop))
-    });
-    if let Some(why) = stop_wanted {
-        return Err(Ended { why, exit: None, lines: Vec::new() });
-    }
-    let Some(container) = container else {
-        return Err(Ended::failed_to_start("its task definition has no container", None, Vec::new()));
-    };
-    let secrets = world.read(|state| values(state, &container));
-    let container = match secrets {
-        Ok(values) => with(container, values),
-        Err(why) => return Err(Ended::failed_to_start(why, None, Vec::new())),
-    };
+    let container = container(world, id)?;
     let mut tried = 0;
     loop {
         tried += 1;
@@ -92,6 +76,24 @@ async fn begin(world: &Arc<World>, launch: &Launch, ports: &Ports, id: &str) -> 
             Err(ended) if ended.says_address_in_use() && tried < PORTS_TRIED => {}
             begun => return begun,
         }
+    }
+}
+
+/// The container whose process it is, with the values of its secrets; not of a task that is to stop already.
+pub(super) fn container(world: &World, id: &str) -> Result<Container, Ended> {
+    let (container, stop_wanted) = world.read(|state| {
+        let task = state.tasks.iter().find(|task| task.id == id);
+        (task.and_then(|task| state.container_of(task)).cloned(), task.and_then(reason_to_stop))
+    });
+    if let Some(why) = stop_wanted {
+        return Err(Ended { why, exit: None, lines: Vec::new() });
+    }
+    let Some(container) = container else {
+        return Err(Ended::failed_to_start("its task definition has no container", None, Vec::new()));
+    };
+    match world.read(|state| values(state, &container)) {
+        Ok(values) => Ok(with(container, values)),
+        Err(why) => Err(Ended::failed_to_start(why, None, Vec::new())),
     }
 }
 
@@ -178,7 +180,7 @@ async fn begin_on(
 }
 
 /// What it writes goes to the container's log stream.
-fn log_of(world: &Arc<World>, container: &Container, id: &str) -> impl FnMut(&[String]) + Send + 'static {
+pub(super) fn log_of(world: &Arc<World>, container: &Container, id: &str) -> impl FnMut(&[String]) + Send + 'static {
     let (world, stream) = (Arc::clone(world), container.log_stream(id));
     if let Some((group, stream)) = &stream {
         world.logs.write(group, stream, world.now(), &[]);
@@ -191,7 +193,7 @@ fn log_of(world: &Arc<World>, container: &Container, id: &str) -> impl FnMut(&[S
 }
 
 /// Watches a running process until it ends or is told to.
-async fn serve(world: &World, id: &str, process: &Process) -> Ended {
+pub(super) async fn serve(world: &World, id: &str, process: &Process) -> Ended {
     let why = tokio::select! {
         exit = process.exited() => {
             let why = StopReason {

@@ -11,7 +11,7 @@ use super::{Launch, LaunchCommand, PORT_VARIABLE, run};
 use crate::clock::Clock;
 use crate::world::World;
 use crate::world::services::{
-    Colour, Container, Service, StopReason, Task, TaskDefinition, TaskSet, TaskSetStatus, TaskStatus,
+    Colour, Container, OneOff, Override, Service, StopReason, Task, TaskDefinition, TaskSet, TaskSetStatus, TaskStatus,
 };
 
 /// Listens, and does what the test puts behind it.
@@ -42,7 +42,9 @@ impl Rehearsal {
                 name: "app".to_owned(),
                 image: "orders:2".to_owned(),
                 port: 8080,
+                entry_point: Vec::new(),
                 command: Vec::new(),
+                wrapper: Vec::new(),
                 environment: BTreeMap::from([("COLOUR".to_owned(), "green".to_owned())]),
                 labels: BTreeMap::new(),
             }],
@@ -109,9 +111,31 @@ impl Rehearsal {
                 stopped: None,
                 exit_code: None,
                 last_lines: Vec::new(),
+                one_off: None,
             });
         });
         "1f3c9a2b0000"
+    }
+
+    /// A task that runs this once in place of the container's own command.
+    fn order(&self, command: &[&str]) -> &'static str {
+        let id = self.want_task();
+        self.world.update(|state| {
+            let task = state.task_mut(id).expect("it was wanted just now");
+            (task.service, task.task_set) = (String::new(), String::new());
+            task.one_off = Some(OneOff {
+                started_by: Some("a test".to_owned()),
+                client_token: None,
+                order: String::new(),
+                group: "family:orders".to_owned(),
+                overrides: vec![Override {
+                    container: "app".to_owned(),
+                    command: command.iter().map(|word| (*word).to_owned()).collect(),
+                    environment: BTreeMap::from([("STEP".to_owned(), "expand".to_owned())]),
+                }],
+            });
+        });
+        id
     }
 
     async fn task(&self, is: TaskStatus) -> Task {
@@ -286,4 +310,41 @@ async fn nothing_runs_on_when_the_tasks_are_dropped() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), gone).await.expect("its port is closed");
+}
+
+#[tokio::test]
+async fn what_is_ordered_once_runs_in_the_containers_environment_without_a_port_and_is_not_restarted() {
+    let rehearsal = Rehearsal::new(LaunchCommand::Shell("exit 1".to_owned()));
+    rehearsal.world.update(|state| {
+        let container = &mut state.task_definitions[0].containers[0];
+        container.entry_point = vec!["sh".to_owned(), "-c".to_owned()];
+        container.command = vec!["exit 9".to_owned()];
+    });
+    rehearsal.order(&[r#"echo "$COLOUR $DATABASE_URL $STEP${PORT:+ port}"; exit 4"#]);
+    let task = rehearsal.task(TaskStatus::Stopped).await;
+    let stopped = task.stopped.expect("a stopped task has a reason");
+    assert_eq!((stopped.code, task.exit_code, task.port), ("EssentialContainerExited", Some(4), None));
+    assert_eq!(task.last_lines, ["green postgres://db expand"]);
+    assert!(task.started_at.is_some());
+    assert_eq!(rehearsal.world.read(|state| state.tasks.len()), 1);
+}
+
+#[tokio::test]
+async fn what_runs_once_ends_when_it_is_told_to() {
+    let rehearsal = Rehearsal::new(LaunchCommand::Shell("exit 1".to_owned()));
+    let id = rehearsal.order(&["sleep", "600"]);
+    rehearsal.task(TaskStatus::Running).await;
+    rehearsal.stop(id, TaskStatus::Stopping);
+    let task = rehearsal.task(TaskStatus::Stopped).await;
+    assert_eq!((task.exit_code, task.stopped), (Some(128 + 15), Some(scaled_in())));
+}
+
+#[tokio::test]
+async fn an_order_that_names_no_program_fails_to_start() {
+    let rehearsal = Rehearsal::new(LaunchCommand::Shell("exit 1".to_owned()));
+    rehearsal.order(&["no-such-tool", "upgrade"]);
+    let task = rehearsal.task(TaskStatus::Stopped).await;
+    let stopped = task.stopped.expect("a stopped task has a reason");
+    assert_eq!((stopped.code, task.exit_code), ("TaskFailedToStart", None));
+    assert!(stopped.reason.starts_with("CannotStartContainerError: cannot start `no-such-tool upgrade`: No such file"));
 }

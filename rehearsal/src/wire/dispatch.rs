@@ -1,5 +1,6 @@
 //! From a request to its answer: recognise, log, let faults strike, run the operation, write in the client's protocol.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -205,7 +206,7 @@ impl<'a> Recognised<'a> {
     fn needed(&self, world: &World) -> Vec<Permission> {
         let Some(service) = self.service else {
             let action = format!("{}:{}", self.service_name(), self.named_operation());
-            return vec![Permission { action, resource: "*".to_owned() }];
+            return vec![Permission { action, resource: "*".to_owned(), keys: BTreeMap::new() }];
         };
         let input = self.input().unwrap_or_default();
         permissions::needed(&Asked { world, service, operation: &self.operation, input: &input, parts: self.parts })

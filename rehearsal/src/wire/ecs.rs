@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use crate::world::services::TaskStatus;
 use crate::world::{ACCOUNT, REGION, State};
 
+mod one_off;
 mod services;
 mod task_definitions;
 mod tasks;
@@ -24,6 +25,8 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("ListTaskDefinitions", |context, input| context.run(input, task_definitions::list)),
     ("ListTasks", |context, input| context.run(input, tasks::list)),
     ("RegisterTaskDefinition", |context, input| context.run(input, task_definitions::register)),
+    ("RunTask", |context, input| context.run(input, one_off::run)),
+    ("StopTask", |context, input| context.run(input, one_off::stop)),
 ];
 
 #[derive(Serialize)]

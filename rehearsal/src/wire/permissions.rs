@@ -1,6 +1,8 @@
 //! What a call needs its role to allow: IAM's action, and the resources that the Service Authorization Reference lists
 //! for it. <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use http::request::Parts;
 
@@ -9,11 +11,12 @@ use super::refusal::Refusal;
 use super::request::{Protocol, Service};
 use super::{s3, secretsmanager};
 use crate::iam::Permission;
+use crate::world::services::TaskDefinition;
 use crate::world::{ACCOUNT, REGION, World};
 
 /// As IAM refuses a call.
 pub(super) fn denied(caller: Option<&str>, permission: &Permission, protocol: Protocol) -> Refusal {
-    let Permission { action, resource } = permission;
+    let Permission { action, resource, .. } = permission;
     let message = format!(
         "User: {} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows \
          the {action} action",
@@ -46,7 +49,13 @@ pub(super) struct Asked<'a> {
 /// All of them must be allowed.
 pub(super) fn needed(asked: &Asked<'_>) -> Vec<Permission> {
     let action = format!("{}:{}", asked.service.iam_name(), action(asked));
-    asked.resources().into_iter().map(|resource| Permission { action: action.clone(), resource }).collect()
+    let keys = asked.keys();
+    let needed = asked.resources().into_iter().map(|resource| Permission {
+        action: action.clone(),
+        resource,
+        keys: keys.clone(),
+    });
+    needed.chain(asked.passed_roles()).collect()
 }
 
 fn action<'a>(asked: &Asked<'a>) -> &'a str {
@@ -73,6 +82,8 @@ impl Asked<'_> {
             }
             (Service::Ecs, "DescribeServices") => self.of_cluster("services", "service"),
             (Service::Ecs, "DescribeTasks") => self.of_cluster("tasks", "task"),
+            (Service::Ecs, "RunTask") => vec![self.task_definition()],
+            (Service::Ecs, "StopTask") => vec![named("ecs", "task/", &format!("{}/{}", self.cluster(), text("task")))],
             (Service::Ecr, "DescribeImages" | "DescribeImageScanFindings") => {
                 vec![arn("ecr", &format!("repository/{}", text("repositoryName")))]
             }
@@ -120,10 +131,54 @@ impl Asked<'_> {
         }
     }
 
+    /// What conditions may ask of it.
+    fn keys(&self) -> BTreeMap<&'static str, String> {
+        match (self.service, self.operation) {
+            (Service::Ecs, "RunTask" | "StopTask" | "ListTasks" | "DescribeTasks" | "DescribeServices") => {
+                BTreeMap::from([("ecs:cluster", arn("ecs", &format!("cluster/{}", self.cluster())))])
+            }
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Who starts a task passes it the roles of its definition.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security_iam_id-based-policy-examples.html>
+    fn passed_roles(&self) -> Vec<Permission> {
+        if (self.service, self.operation) != (Service::Ecs, "RunTask") {
+            return Vec::new();
+        }
+        let definition = self.task_definition();
+        let roles = self.world.read(|state| {
+            let document = state.stores.task_definitions.get(&definition);
+            let role = |name: &str| {
+                let own = self.input["overrides"][name].as_str().map(str::to_owned);
+                own.or_else(|| Some(document?.get(name)?.as_str()?.to_owned()))
+            };
+            [role("executionRoleArn"), role("taskRoleArn")]
+        });
+        let pass = |resource| Permission {
+            action: "iam:PassRole".to_owned(),
+            resource,
+            keys: BTreeMap::from([("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned())]),
+        };
+        roles.into_iter().flatten().map(pass).collect()
+    }
+
+    /// With its revision, as IAM is asked about it.
+    fn task_definition(&self) -> String {
+        let name = self.input["taskDefinition"].as_str().unwrap_or("*");
+        let known = self.world.read(|state| state.task_definition(name).map(TaskDefinition::arn));
+        known.unwrap_or_else(|| named("ecs", "task-definition/", name))
+    }
+
+    fn cluster(&self) -> &str {
+        let cluster = self.input["cluster"].as_str().unwrap_or("default");
+        cluster.rsplit_once('/').map_or(cluster, |(_, name)| name)
+    }
+
     /// What a list of the input names, in the input's cluster. Each is a name, or an ARN already.
     fn of_cluster(&self, list: &str, kind: &str) -> Vec<String> {
-        let cluster = self.input["cluster"].as_str().unwrap_or("default");
-        let cluster = cluster.rsplit_once('/').map_or(cluster, |(_, name)| name);
+        let cluster = self.cluster();
         self.each(list, |name| named("ecs", &format!("{kind}/"), &format!("{cluster}/{name}")))
     }
 

@@ -32,8 +32,13 @@ pub struct Container {
     pub image: String,
     /// Container port.
     pub port: u16,
-    /// Command; empty means the scenario's start command.
+    /// What its image runs whatever the command is; empty where nobody says.
+    pub entry_point: Vec<String>,
+    /// Command: the entry point's arguments, or a program and its own where there is none. Empty with an empty entry point
+    /// means the scenario's start command.
     pub command: Vec<String>,
+    /// A program that runs the process of a service's task, and stands before it.
+    pub wrapper: Vec<String>,
     /// Environment of the process.
     pub environment: BTreeMap<String, String>,
     /// Docker labels.
@@ -120,7 +125,7 @@ pub enum TaskSetStatus {
     Draining,
 }
 
-/// A task: one process.
+/// A task: one process. One that runs once has no service, no task set and no port.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// Id, the last part of its ARN.
@@ -153,6 +158,34 @@ pub struct Task {
     pub exit_code: Option<i32>,
     /// The last lines it wrote.
     pub last_lines: Vec<String>,
+    /// What was ordered, where it runs once and belongs to no service and no task set.
+    pub one_off: Option<OneOff>,
+}
+
+/// The order of a task that runs once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneOff {
+    /// Who started it, in the client's words.
+    pub started_by: Option<String>,
+    /// The client's token: the same order is not carried out twice.
+    pub client_token: Option<String>,
+    /// Everything that was ordered, to tell one order from another.
+    pub order: String,
+    /// Its task group.
+    pub group: String,
+    /// Containers that run something else than their definition says.
+    pub overrides: Vec<Override>,
+}
+
+/// What a container of a one-off task runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Its name.
+    pub container: String,
+    /// Its command; the definition's when empty.
+    pub command: Vec<String>,
+    /// Environment variables beside those of the definition.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Where a task is in its life. ECS's `lastStatus` has more steps; these are the ones the rehearsal passes through.
@@ -252,6 +285,15 @@ impl State {
     /// The tasks of a task set that are not stopped.
     pub fn live_tasks<'a>(&'a self, task_set: &'a str) -> impl Iterator<Item = &'a Task> {
         self.tasks.iter().filter(move |task| task.task_set == task_set && task.status != TaskStatus::Stopped)
+    }
+
+    /// The container whose process a task is: the one that an order names, else the one that the load balancer talks to.
+    pub fn container_of(&self, task: &Task) -> Option<&Container> {
+        let containers = &self.task_definition(&task.task_definition)?.containers;
+        let ordered = task.one_off.as_ref().and_then(|one_off| one_off.overrides.first());
+        let serving = self.service(&task.cluster, &task.service).map(|service| service.container_name.as_str());
+        let name = ordered.map(|it| it.container.as_str()).or(serving);
+        containers.iter().find(|container| Some(container.name.as_str()) == name).or(containers.first())
     }
 
     /// The task with this id, to change it.

@@ -13,7 +13,7 @@ from wire import client, code, status
 class Refusals(unittest.TestCase):
     def test_what_is_not_implemented_is_refused_by_name_in_every_protocol(self):
         calls = [
-            ("ecs", "stop_task", {"cluster": "shop", "task": "1"}, "ecs:StopTask"),
+            ("ecs", "delete_cluster", {"cluster": "shop"}, "ecs:DeleteCluster"),
             ("codedeploy", "delete_application", {"applicationName": "orders"}, "codedeploy:DeleteApplication"),
             ("ssm", "delete_parameter", {"Name": "/x"}, "ssm:DeleteParameter"),
             ("secretsmanager", "list_secrets", {}, "secretsmanager:ListSecrets"),

@@ -212,6 +212,7 @@ pub(crate) fn register(world: &World, group: &str, task: &str, address: SocketAd
             stopped: None,
             exit_code: None,
             last_lines: Vec::new(),
+            one_off: None,
         });
         let used = state.is_in_use(group);
         state.target_group_mut(group).expect("the group").targets.push(Target {

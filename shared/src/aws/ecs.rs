@@ -62,7 +62,8 @@ impl Aws {
         }
     }
 
-    async fn all_tasks(&self, cluster: &str, filter: Filter<'_>) -> Result<Vec<Task>, CannotTell> {
+    /// All that match: running, and recently stopped.
+    pub(super) async fn all_tasks(&self, cluster: &str, filter: Filter<'_>) -> Result<Vec<Task>, CannotTell> {
         let (running, stopped) = tokio::try_join!(
             self.task_arns(cluster, &filter, sdk::DesiredStatus::Running),
             self.task_arns(cluster, &filter, sdk::DesiredStatus::Stopped),
@@ -82,8 +83,10 @@ impl Aws {
 }
 
 /// How tasks are found. ECS allows one of them in a call.
-enum Filter<'a> {
+pub(super) enum Filter<'a> {
+    /// By task set, or by the mark of whoever started them.
     StartedBy(&'a str),
+    /// By family of the task definition.
     Family(&'a str),
 }
 
@@ -172,6 +175,8 @@ fn container(found: sdk::ContainerDefinition) -> Container {
     let ports = found.port_mappings().iter().filter_map(|mapping| mapping.container_port);
     Container {
         ports: ports.filter_map(|port| u16::try_from(port).ok()).collect(),
+        // What is not said is essential.
+        essential: found.essential.unwrap_or(true),
         log: found.log_configuration.as_ref().and_then(log),
         secrets: secrets(&found).collect(),
         registry_login: found.repository_credentials.map(|login| login.credentials_parameter),
@@ -200,7 +205,7 @@ fn log(found: &sdk::LogConfiguration) -> Option<ContainerLog> {
     })
 }
 
-fn task(found: sdk::Task) -> Task {
+pub(super) fn task(found: sdk::Task) -> Task {
     let mut addresses: Vec<String> = Vec::new();
     for attachment in found.attachments() {
         let own = attachment
@@ -221,8 +226,15 @@ fn task(found: sdk::Task) -> Task {
         .iter()
         .filter_map(|container| Some((container.name.clone().unwrap_or_default(), container.exit_code?)))
         .collect();
+    let reasons = found
+        .containers()
+        .iter()
+        .filter_map(|container| Some((container.name.clone().unwrap_or_default(), container.reason.clone()?)))
+        .collect();
+    let at = |time: aws_smithy_types::DateTime| jiff::Timestamp::from_second(time.secs()).ok();
     Task {
         exit_codes,
+        reasons,
         addresses,
         arn: found.task_arn.unwrap_or_default(),
         last_status: found.last_status.unwrap_or_default(),
@@ -230,7 +242,8 @@ fn task(found: sdk::Task) -> Task {
         zone: found.availability_zone.unwrap_or_default(),
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()),
         stopped_reason: found.stopped_reason,
-        stopped_at: found.stopped_at.and_then(|at| jiff::Timestamp::from_second(at.secs()).ok()),
+        started_at: found.started_at.and_then(at),
+        stopped_at: found.stopped_at.and_then(at),
     }
 }
 

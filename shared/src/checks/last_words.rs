@@ -21,8 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) async fn of(context: &CheckContext, task: &Task) -> Option<String> {
     let ended_badly = task.exit_codes.iter().find(|(_, code)| *code != 0);
     let (container, _) = ended_badly.or(task.exit_codes.first())?;
+    Some(of_container(context, task, container).await)
+}
+
+/// The same of the container with this name, which ran.
+pub async fn of_container(context: &CheckContext, task: &Task, container: &str) -> String {
     let told = tokio::time::timeout(PATIENCE, read(context, task, container)).await;
-    Some(told.unwrap_or_else(|_| format!("the log of {container} was not read: no answer in time")))
+    told.unwrap_or_else(|_| format!("the log of {container} was not read: no answer in time"))
 }
 
 async fn read(context: &CheckContext, task: &Task, container: &str) -> String {

@@ -134,6 +134,7 @@ pub fn task_definition(arn: &str) -> TaskDefinition {
         containers: vec![Container {
             name: "app".to_owned(),
             image: format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/orders:{revision}"),
+            essential: true,
             ports: vec![8080],
             labels: BTreeMap::new(),
             log: Some(ContainerLog {
@@ -157,8 +158,10 @@ pub fn task(task_set: &TaskSet, last: u8) -> Task {
         zone: if last.is_multiple_of(2) { "eu-central-1a".to_owned() } else { "eu-central-1b".to_owned() },
         stop_code: None,
         stopped_reason: None,
+        started_at: None,
         stopped_at: None,
         exit_codes: Vec::new(),
+        reasons: Vec::new(),
         addresses: vec![format!("10.0.0.{last}")],
     }
 }

@@ -96,15 +96,32 @@ fn an_unknown_check_names_the_nearest_one() {
     assert!(message.contains("did you mean `alarms-are-quiet`?"), "{message}");
 }
 
-/// A plan written for a later version must not be half obeyed.
 #[test]
-fn keys_whose_time_has_not_come_are_refused() {
-    let messages = [refusal("migrations: { task: { container: app } }\n")];
-    assert_snapshot!(messages.join("\n"), @"
-    plan.yaml:2:15: `task` is not supported by this version yet; remove it
-       2 | migrations: { task: { container: app } }
-         |               ^
-    ");
+fn a_task_of_the_teams_own_tool_is_read() {
+    let text = "version: 1\nmigrations: { task: { container: app, command: [bin/rails, \"db:migrate\"], timeout: 10m, \
+                environment: { RAILS_ENV: production, DATABASE_SECRET: \"arn:aws:secretsmanager:x\" } } }\n";
+    let task = Plan::parse(text, "plan.yaml").expect("a plan").migrations.and_then(|it| it.task).expect("a task");
+    assert_eq!((task.container.as_deref(), task.command.len()), (Some("app"), 2));
+    assert_eq!(task.environment[0], ("RAILS_ENV".to_owned(), "production".to_owned()));
+    assert_eq!(task.timeout.map(|it| it.to_string()).as_deref(), Some("10m"));
+}
+
+/// Two ways to migrate one database would be one too many.
+#[test]
+fn migrations_go_one_way_and_a_wrong_task_is_pointed_at() {
+    let long = "x".repeat(9000);
+    let messages = [
+        refusal("migrations: { sql: sql, task: { command: [a] } }\n"),
+        refusal("migrations: { task: { command: [a] }, sql: sql }\n"),
+        refusal("migrations: { task: { container: app } }\n"),
+        refusal("migrations: { task: { command: alembic upgrade head } }\n"),
+        refusal("migrations: { task: { command: [] } }\n"),
+        refusal("migrations: { task: { command: [a], timeout: 0s }, lock_timeout: 5s, blue_queries: [select 1] }\n"),
+        refusal("migrations: { task: { command: [a], environment: { DB_PASSWORD: hunter2, A B: c } } }\n"),
+        refusal("migrations: { task: { command: [psql, \"postgres://a:hunter2@db/x\"] } }\n"),
+        refusal(&format!("migrations:\n  task:\n    command:\n    - a\n    - {long}\n")),
+    ];
+    assert_snapshot!(messages.join("\n"), @"");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Alarms, Databases, Functions, Images, Logs, Metrics, Objects, Parameters, Probe, Secret, Secrets, Targets, Tasks,
+    Alarms, Databases, Functions, Images, Logs, Metrics, Objects, OneOffTasks, Parameters, Probe, Secret, Secrets,
+    Targets, Tasks,
 };
 #[cfg(feature = "lambda")]
 use crate::aws::Aws;
@@ -37,6 +38,8 @@ enum Answering {
 pub struct World {
     /// Task definitions and tasks.
     pub tasks: Arc<dyn Tasks>,
+    /// Tasks that run once.
+    pub one_off_tasks: Arc<dyn OneOffTasks>,
     /// Target health.
     pub targets: Arc<dyn Targets>,
     /// CloudWatch alarms.
@@ -114,6 +117,10 @@ impl Ports {
     port!(
         /// Task definitions and tasks.
         tasks: Tasks at aws
+    );
+    port!(
+        /// Tasks that run once.
+        one_off_tasks: OneOffTasks at aws
     );
     port!(
         /// Target health.

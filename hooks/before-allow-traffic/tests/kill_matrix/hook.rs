@@ -10,7 +10,6 @@ use greenlight::check::{Answer, Check};
 use greenlight::fakes::Fakes;
 use greenlight::plan::Credentials;
 use greenlight::stage::Stage;
-use greenlight_postgres::locate::FurtherRoots;
 
 use crate::server::{PASSWORD, USER};
 
@@ -23,13 +22,12 @@ pub(crate) fn apply(arguments: &[String]) {
         r#"{{"username":"{USER}","password":"{PASSWORD}","host":"127.0.0.1","port":{port},"dbname":"{database}","sslmode":"disable"}}"#
     );
     fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
-    let check = MigrationsApply::new(Settings {
-        source: Some(Source::Packaged(folder.into())),
-        credentials: Some(Credentials::Secret("orders/migrator".to_owned())),
-        overrides: Default::default(),
-        roots: FurtherRoots::NONE,
+    let credentials = Credentials::Secret("orders/migrator".to_owned());
+    let settings = Settings {
         lock_timeout: Duration::from_secs(2),
-    });
+        ..Settings::new(Source::Packaged(folder.into()), credentials)
+    };
+    let check = MigrationsApply::new(settings, Default::default());
     let context = fakes.context(Stage::BeforeAllowTraffic);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(async {

@@ -13,7 +13,6 @@ use greenlight::deadline::Deadline;
 use greenlight::fakes::Fakes;
 use greenlight::plan::Credentials;
 use greenlight::stage::Stage;
-use greenlight_postgres::locate::FurtherRoots;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -44,14 +43,10 @@ impl World {
             server().port
         );
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
+        let source = Source::Packaged(folder.path().to_owned());
         let settings = Settings {
-            source: Some(Source::Packaged(folder.path().to_owned())),
-            credentials: Some(Credentials::Secret("orders/migrator".to_owned())),
-            overrides: Default::default(),
-            roots: FurtherRoots::NONE,
             lock_timeout: Duration::from_millis(100),
-            allow: Vec::new(),
-            blue_queries: Vec::new(),
+            ..Settings::new(source, Credentials::Secret("orders/migrator".to_owned()))
         };
         let context = fakes.context(Stage::BeforeAllowTraffic);
         let world = Self { database, folder, context, fakes, settings };

@@ -206,6 +206,9 @@ fn container_out(container: &Container, given: Option<&Value>) -> Value {
         out["portMappings"] =
             json!([{ "containerPort": container.port, "hostPort": container.port, "protocol": "tcp" }]);
     }
+    if !container.entry_point.is_empty() {
+        out["entryPoint"] = json!(container.entry_point);
+    }
     if !container.command.is_empty() {
         out["command"] = json!(container.command);
     }
@@ -240,7 +243,10 @@ fn container(given: &Map<String, Value>) -> Result<Container, Refusal> {
     let port = ports.first().and_then(|port| port.get("containerPort")).and_then(Value::as_u64);
     let pairs = given.get("environment").and_then(Value::as_array).into_iter().flatten();
     let labels = given.get("dockerLabels").and_then(Value::as_object).into_iter().flatten();
-    let command = given.get("command").and_then(Value::as_array).into_iter().flatten();
+    let words = |name: &str| -> Vec<String> {
+        let words = given.get(name).and_then(Value::as_array).into_iter().flatten();
+        words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+    };
     let log = given.get("logConfiguration").filter(|log| log["logDriver"] == "awslogs").and_then(|log| {
         let option = |name: &str| log["options"].get(name)?.as_str().map(str::to_owned);
         Some((option("awslogs-group")?, option("awslogs-stream-prefix")?))
@@ -254,7 +260,9 @@ fn container(given: &Map<String, Value>) -> Result<Container, Refusal> {
             .collect(),
         image,
         port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
-        command: command.filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+        entry_point: words("entryPoint"),
+        command: words("command"),
+        wrapper: Vec::new(),
         environment: pairs
             .filter_map(|pair| Some((pair.get("name")?.as_str()?.to_owned(), pair.get("value")?.as_str()?.to_owned())))
             .collect(),

@@ -6,7 +6,7 @@ use super::{Failure, cluster_arn, existing_cluster, invalid, page, short_name};
 use crate::wire::context::{Context, Time, short_hash, stable_uuid};
 use crate::wire::refusal::Refusal;
 use crate::world::load_balancer::Health;
-use crate::world::services::{Task, TaskStatus};
+use crate::world::services::{Override, Task, TaskStatus};
 use crate::world::{ACCOUNT, REGION, State};
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ pub(super) struct TaskDescriptions {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TaskOut {
+pub(super) struct TaskOut {
     attachments: Vec<Attachment>,
     availability_zone: &'static str,
     cluster_arn: String,
@@ -41,7 +41,8 @@ struct TaskOut {
     platform_family: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<Time>,
-    started_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +72,22 @@ struct Detail {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Overrides {
-    container_overrides: Vec<String>,
+    container_overrides: Vec<ContainerOverride>,
+}
+
+#[derive(Serialize)]
+struct ContainerOverride {
+    name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    command: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    environment: Vec<Variable>,
+}
+
+#[derive(Serialize)]
+struct Variable {
+    name: String,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -178,7 +194,7 @@ pub(super) fn list(context: &Context<'_>, input: ListTasks) -> Result<TaskList, 
             .filter(|it| it.cluster == cluster && desired_status(it) == desired)
             .filter(|it| service.is_none_or(|service| it.service == service))
             .filter(|it| input.family.as_deref().is_none_or(|family| family_of(it) == Some(family)))
-            .filter(|it| input.started_by.as_ref().is_none_or(|by| it.task_set == *by))
+            .filter(|it| input.started_by.is_none() || started_by(it) == input.started_by)
             .filter(|_| input.launch_type.as_deref().is_none_or(|it| it == "FARGATE"))
             // Nothing here runs on container instances.
             .filter(|_| input.container_instance.is_none())
@@ -189,7 +205,7 @@ pub(super) fn list(context: &Context<'_>, input: ListTasks) -> Result<TaskList, 
     Ok(TaskList { task_arns, next_token })
 }
 
-fn told(context: &Context<'_>, state: &State, task: &Task) -> TaskOut {
+pub(super) fn told(context: &Context<'_>, state: &State, task: &Task) -> TaskOut {
     let attachment = stable_uuid(&format!("interface of {}", task.id));
     TaskOut {
         attachments: vec![Attachment {
@@ -205,15 +221,20 @@ fn told(context: &Context<'_>, state: &State, task: &Task) -> TaskOut {
         created_at: context.time(task.created_at),
         desired_status: desired_status(task),
         enable_execute_command: false,
-        group: format!("service:{}", task.service),
+        group: match &task.one_off {
+            Some(one_off) => one_off.group.clone(),
+            None => format!("service:{}", task.service),
+        },
         health_status: "UNKNOWN",
         last_status: last_status(state, task),
         launch_type: "FARGATE",
-        overrides: Overrides { container_overrides: Vec::new() },
+        overrides: Overrides {
+            container_overrides: task.one_off.iter().flat_map(|one_off| &one_off.overrides).map(told_again).collect(),
+        },
         platform_version: "1.4.0",
         platform_family: "Linux",
         started_at: task.started_at.map(|time| context.time(time)),
-        started_by: task.task_set.clone(),
+        started_by: started_by(task),
         stop_code: task.stopped.as_ref().or(task.stop_wanted.as_ref()).map(|it| it.code),
         stopped_at: task.stopped_at.map(|time| context.time(time)),
         stopped_reason: task.stopped.as_ref().or(task.stop_wanted.as_ref()).map(|it| it.reason.clone()),
@@ -224,11 +245,25 @@ fn told(context: &Context<'_>, state: &State, task: &Task) -> TaskOut {
     }
 }
 
-/// A task is one process, that of the container which the load balancer talks to: only that one has a port and an exit
-/// code.
+/// The task set, or whoever ordered it.
+fn started_by(task: &Task) -> Option<String> {
+    task.one_off.as_ref().map_or_else(|| Some(task.task_set.clone()), |one_off| one_off.started_by.clone())
+}
+
+fn told_again(given: &Override) -> ContainerOverride {
+    let variable = |(name, value): (&String, &String)| Variable { name: name.clone(), value: value.clone() };
+    ContainerOverride {
+        name: given.container.clone(),
+        command: given.command.clone(),
+        environment: given.environment.iter().map(variable).collect(),
+    }
+}
+
+/// A task is one process, that of the container which the load balancer talks to, or whose command was ordered: only that
+/// one has a port and an exit code.
 fn containers(state: &State, task: &Task, attachment: &str) -> Vec<ContainerOut> {
     let Some(definition) = state.task_definition(&task.task_definition) else { return Vec::new() };
-    let serving = state.service(&task.cluster, &task.service).map(|service| service.container_name.as_str());
+    let serving = state.container_of(task).map(|container| container.name.as_str());
     definition
         .containers
         .iter()
