@@ -184,6 +184,12 @@ impl Outcome {
                 format!("expected at most {most} of production lost; {lost:.2}% was")
             });
         }
+        if let Some(most) = expect.longest_answer {
+            let longest = total.longest.unwrap_or_default();
+            hold("longest_answer", longest <= most.duration(), &|| {
+                format!("expected every production request answered within {most}; one took {longest:.1?}")
+            });
+        }
         if let Some(share) = expect.canary_share {
             let step = self.first_step();
             // Two points, and one request: that which was under way when a short step began is nearly two points alone.

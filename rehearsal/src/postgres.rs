@@ -178,6 +178,18 @@ impl Postgres {
         connection.close().await.context("the connection to PostgreSQL was lost")
     }
 
+    /// A transaction that has read every table of a database and is not over: whoever wants to change one waits for it.
+    pub async fn open_report(&self, database: &str) -> Result<PgConnection> {
+        let failed = || format!("cannot read the database {database}");
+        let mut report =
+            self.options(database).application_name("a long report").connect().await.with_context(failed)?;
+        let sql = "SELECT coalesce(string_agg(format('LOCK TABLE %s IN ACCESS SHARE MODE', oid::regclass), '; '), '') \
+                   FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+        let (read,): (String,) = sqlx::query_as(sql).fetch_one(&mut report).await.with_context(failed)?;
+        sqlx::raw_sql(AssertSqlSafe(format!("BEGIN; {read}"))).execute(&mut report).await.with_context(failed)?;
+        Ok(report)
+    }
+
     /// The way in for the user of the gate; `None` where none was named at the start.
     pub fn passage(&self) -> Option<Passage> {
         self.passage.clone()

@@ -191,6 +191,7 @@ impl Rehearsal {
     /// Deploys green as the scenario says and waits for the end, that of a rollback too.
     pub async fn deploy(&mut self) -> Result<Outcome> {
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
+        self.begin_report().await?;
         let mut id = self.create(self.prepared.green.clone())?;
         if let Some(phase) = self.loaded.scenario.deployment.stop_at.as_ref().map(|it| it.value.clone()) {
             let (world, id) = (Arc::clone(&self.world), id.clone());
@@ -246,6 +247,25 @@ impl Rehearsal {
             Some(Err(error)) => anyhow!("a part of the rehearsal has failed: {error}"),
             Some(Ok(())) | None => anyhow!("a part of the rehearsal has ended early"),
         }
+    }
+
+    /// Blue's own, where the scenario has one: it goes on into the migrations.
+    async fn begin_report(&mut self) -> Result<()> {
+        let service = &self.loaded.scenario.service;
+        let (Some(lasts), Some(postgres)) = (&service.long_report, &self.postgres) else { return Ok(()) };
+        let (lasts, report) = (lasts.value.duration(), postgres.open_report(&service.name).await?);
+        let world = Arc::clone(&self.world);
+        world.say(
+            Who::Rehearsal,
+            format!("a report of blue's reads every table; it ends {lasts:?} after BeforeAllowTraffic has begun"),
+        );
+        self.actors.spawn(async move {
+            world.until(|state| (state.phase == Stage::BeforeAllowTraffic.event_name()).then_some(())).await;
+            tokio::time::sleep(lasts).await;
+            drop(report);
+            std::future::pending().await
+        });
+        Ok(())
     }
 
     fn create(&self, revision: NewRevision) -> Result<String> {

@@ -185,6 +185,7 @@ scenarios! {
     a_migration_that_would_break_blue_is_not_applied = "migration-breaks-blue",
     a_contract_step_goes_through_with_a_reason_in_the_plan = "contract-step-is-allowed",
     a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
+    a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long = "migration-waits-for-a-lock",
     migrations_are_read_from_a_bucket = "migrations-from-s3",
     the_teams_own_tool_migrates_in_a_task_of_its_own = "migrations-by-task",
     a_tool_that_fails_stops_the_deployment_and_is_quoted = "migration-task-fails",

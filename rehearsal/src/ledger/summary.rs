@@ -36,6 +36,9 @@ pub struct PhaseSummary {
     /// 99 % of the answers took no longer.
     #[serde(serialize_with = "milliseconds")]
     pub p99: Option<Duration>,
+    /// No answer took longer.
+    #[serde(serialize_with = "milliseconds")]
+    pub longest: Option<Duration>,
     /// Lost requests by reason.
     pub losses: BTreeMap<String, u64>,
 }
@@ -70,6 +73,7 @@ impl PhaseSummary {
             lost: 0,
             p50: None,
             p99: None,
+            longest: None,
             losses: BTreeMap::new(),
         };
         let mut times = Vec::new();
@@ -88,6 +92,7 @@ impl PhaseSummary {
         times.sort_unstable();
         summary.p50 = percentile(&times, 0.50);
         summary.p99 = percentile(&times, 0.99);
+        summary.longest = times.last().copied();
         summary
     }
 

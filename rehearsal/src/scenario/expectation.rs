@@ -30,6 +30,9 @@ pub struct Expectation {
     /// Lost production requests at most, in percent of all that were sent.
     #[serde(default)]
     pub lost_at_most: Option<greenlight::units::Percent>,
+    /// The longest that a production request waited for its answer, at most, in real time.
+    #[serde(default)]
+    pub longest_answer: Option<greenlight::units::Span>,
     /// Share of production that green answered while the canary lasted.
     #[serde(default)]
     pub canary_share: Option<greenlight::units::Percent>,

@@ -91,6 +91,7 @@ impl Scenario {
         if !service.database {
             let places = [
                 service.migrations.as_ref().map(|it| it.referenced),
+                service.long_report.as_ref().map(|it| it.referenced),
                 service.migrations_in_s3.as_ref().map(|it| it.referenced),
                 service.migrated_to.as_ref().map(|it| it.referenced),
                 self.expect.migrations.as_ref().map(|it| it.referenced),
