@@ -135,7 +135,7 @@ impl MigrationsByTask {
             format!("ECS did not start `{}` as a task of {}: {said}", names.command, short(&names.definition.arn))
         };
         Ok(match context.ports.one_off_tasks().start(&order).await? {
-            Started::Task(task) => Ok(task),
+            Started::Task(task) => Ok(*task),
             Started::NoRoom(said) => {
                 let remedy = "Give the cluster room for one more task beside blue and green, then redeploy.";
                 Err(Answer::not_yet(not_started(&said), ASK_AGAIN, remedy))

@@ -78,7 +78,7 @@ impl OneOffTasks for Aws {
             Err(error) => return Err(explain(ACTION, &order.task_definition, &error)),
         };
         if let Some(started) = answer.tasks.unwrap_or_default().into_iter().next() {
-            return Ok(Started::Task(task(started)));
+            return Ok(Started::Task(Box::new(task(started))));
         }
         // A failure comes with status 200.
         let failures = answer.failures.unwrap_or_default();

@@ -27,7 +27,7 @@ impl OneOffTasks for Fakes {
         let set = samples::task_set("", &order.task_definition, "");
         let task = Task { addresses: Vec::new(), ..samples::task(&set, 99) };
         state.one_off_tasks.push((order.mark.clone(), task.clone()));
-        Ok(Started::Task(task))
+        Ok(Started::Task(Box::new(task)))
     }
 
     async fn stop(&self, _: &str, arn: &str, reason: &str) -> Result<(), CannotTell> {

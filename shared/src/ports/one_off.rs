@@ -48,7 +48,7 @@ pub struct TaskOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Started {
     /// ECS starts this task, or has started it before.
-    Task(Task),
+    Task(Box<Task>),
     /// There is no room for it now: ECS's words. Nothing was started.
     NoRoom(String),
     /// ECS does not start it: its words. Nothing was started.
