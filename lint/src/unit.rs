@@ -33,8 +33,14 @@ impl Unit {
     }
 }
 
+/// PostgreSQL itself reads no deeper than some thousand, and our reader would run out of stack.
+const DEEPEST: usize = 1000;
+
 /// What a file does, in its order.
 pub(crate) fn units(sql: &str) -> Vec<Unit> {
+    if let Some(line) = too_deep(sql) {
+        return vec![Unit { line, ..Unit::unreadable(String::new(), 1, "its parentheses are nested too deep") }];
+    }
     let text = without_comments(sql.strip_prefix('\u{feff}').unwrap_or(sql));
     let mut units = Vec::new();
     for part in parts(&SourceFile::parse(&text)) {
@@ -51,6 +57,24 @@ pub(crate) fn units(sql: &str) -> Vec<Unit> {
         }
     }
     units
+}
+
+/// The line on which parentheses are nested too deep, those in texts aside.
+fn too_deep(sql: &str) -> Option<usize> {
+    let (mut depth, mut line, mut quoted) = (0_usize, 1, false);
+    for byte in sql.bytes() {
+        match byte {
+            b'\n' => line += 1,
+            b'\'' => quoted = !quoted,
+            b'(' | b'[' if !quoted => depth += 1,
+            b')' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Some(line);
+        }
+    }
+    None
 }
 
 /// From the first token of a statement to its semicolon.
@@ -198,6 +222,15 @@ mod tests {
         let python = told("do $$ pass $$ language plpython3u;");
         assert_eq!(python.len(), 1);
         assert!(python[0].ends_with("(a DO block in another language than PL/pgSQL)"), "{python:?}");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_not_read() {
+        let deep = format!("select 1;\nselect {}1{};", "(".repeat(100_000), ")".repeat(100_000));
+        assert_eq!(told(&deep), ["2:  (its parentheses are nested too deep)"]);
+        let texts = format!("select '{}'", "(".repeat(100_000));
+        assert_eq!(told(&texts).len(), 1);
+        assert!(units(&texts)[0].opaque.is_none());
     }
 
     #[test]

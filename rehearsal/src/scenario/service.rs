@@ -45,7 +45,7 @@ pub struct ServiceSpec {
     #[serde(default)]
     pub database_certificate: DatabaseCertificate,
     /// A report of blue's that has read every table in one transaction, and how long it goes on, in real time, once
-    /// BeforeAllowTraffic has begun; none when missing.
+    /// `BeforeAllowTraffic` has begun; none when missing.
     #[serde(default)]
     pub long_report: Option<Spanned<Span>>,
     /// A user of it who logs in by IAM authentication, as hooks do whose plan says `auth`; none when missing.
