@@ -84,6 +84,8 @@ pub struct Task {
     pub last_status: String,
     /// Which task definition it runs.
     pub task_definition: String,
+    /// Who started it: a task set's id, or the mark of an order.
+    pub started_by: Option<String>,
     /// Availability zone.
     pub zone: String,
     /// `TaskFailedToStart`, `EssentialContainerExited`, `ServiceSchedulerInitiated`, …

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::checks::last_words;
-use greenlight::deployment::{DeploymentId, FunctionDeployment};
+use greenlight::deployment::{DeploymentId, FunctionDeployment, family_and_revision};
 use greenlight::document::without_secrets;
 use greenlight::plan::{MigrationTask, Plan};
 use greenlight::ports::{Container, Started, Task, TaskDefinition, TaskOrder};
@@ -36,6 +36,9 @@ const QUOTED: usize = 120;
 
 /// ECS takes no longer `startedBy` everywhere.
 const LONGEST_MARK: usize = 36;
+
+/// What every mark begins with.
+const OURS: &str = "greenlight-";
 
 /// Runs the tool once, and goes by its exit code.
 pub struct MigrationsByTask {
@@ -102,10 +105,9 @@ impl MigrationsByTask {
     /// The task as it is now, where there is one.
     async fn look(&self, context: &CheckContext) -> Result<Option<Task>, CannotTell> {
         let (tasks, cluster) = (context.ports.one_off_tasks(), &context.deployment.service.cluster);
-        if let Some(watched) = self.watched()
-            && let Some(task) = tasks.task(cluster, &watched.task.arn).await?
-        {
-            return Ok(Some(task));
+        if let Some(watched) = self.watched() {
+            // What ECS does not tell of yet has not ended.
+            return Ok(Some(tasks.task(cluster, &watched.task.arn).await?.unwrap_or(watched.task)));
         }
         let mut marked = tasks.marked(cluster, &mark(&context.deployment.id)).await?;
         // There is one; were there more, the one that runs matters most, then the last that ended.
@@ -113,8 +115,31 @@ impl MigrationsByTask {
         Ok(marked.pop())
     }
 
+    /// A task of an earlier deployment that has not ended, though nobody may watch it any more: two tools at once would be
+    /// one too many.
+    async fn other(&self, context: &CheckContext) -> Result<Option<Task>, CannotTell> {
+        let deployment = &context.deployment;
+        let Some((family, _)) = family_and_revision(&deployment.target_task_definition) else { return Ok(None) };
+        let tasks = context.ports.one_off_tasks().of_family(&deployment.service.cluster, family).await?;
+        let own = mark(&deployment.id);
+        let is_other = |task: &Task| task.started_by.as_ref().is_some_and(|by| by.starts_with(OURS) && *by != own);
+        Ok(tasks.into_iter().find(is_other))
+    }
+
     /// Starts it; an answer where it does not start.
     async fn start(&self, context: &CheckContext, names: &Names<'_>) -> Result<Result<Task, Answer>, CannotTell> {
+        if let Some(other) = self.other(context).await? {
+            let id = short_task(&other.arn);
+            let by = other.started_by.as_deref().and_then(|by| by.strip_prefix(OURS)).unwrap_or_default();
+            let evidence = format!(
+                "`{}` was not started: task {id} of {}, which deployment {by} started, has not ended ({})",
+                names.command,
+                short(&other.task_definition),
+                other.last_status
+            );
+            let remedy = format!("Let task {id} end, or stop it in ECS; then redeploy.");
+            return Ok(Err(Answer::not_yet(evidence, ASK_AGAIN, remedy)));
+        }
         let left = context.deadline.left_for_questions();
         if left <= TO_STOP {
             let evidence = format!("`{}` was not started: only {} s were left", names.command, left.as_secs());
@@ -311,14 +336,14 @@ impl Check<FunctionDeployment> for MigrationsByTask {
 
 /// What the deployment's task is found by.
 fn mark(deployment: &DeploymentId) -> String {
-    let plain = format!("greenlight-{deployment}");
+    let plain = format!("{OURS}{deployment}");
     let fits = plain.len() <= LONGEST_MARK && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits {
         return plain;
     }
     let digest = Sha256::digest(&deployment.0);
     let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("greenlight-{hex}")
+    format!("{OURS}{hex}")
 }
 
 /// `orders:42`.

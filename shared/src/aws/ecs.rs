@@ -239,6 +239,7 @@ pub(super) fn task(found: sdk::Task) -> Task {
         arn: found.task_arn.unwrap_or_default(),
         last_status: found.last_status.unwrap_or_default(),
         task_definition: found.task_definition_arn.unwrap_or_default(),
+        started_by: found.started_by,
         zone: found.availability_zone.unwrap_or_default(),
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()),
         stopped_reason: found.stopped_reason,

@@ -26,6 +26,13 @@ impl OneOffTasks for Aws {
         self.all_tasks(cluster, Filter::StartedBy(mark)).await
     }
 
+    /// One that was told to stop is among the stopped ones until it has.
+    async fn of_family(&self, cluster: &str, family: &str) -> Result<Vec<Task>, CannotTell> {
+        let mut tasks = self.all_tasks(cluster, Filter::Family(family)).await?;
+        tasks.retain(|task| task.last_status != "STOPPED");
+        Ok(tasks)
+    }
+
     async fn task(&self, cluster: &str, arn: &str) -> Result<Option<Task>, CannotTell> {
         let call = self.ecs().describe_tasks().cluster(cluster).tasks(arn);
         let answer = call.send().await.map_err(|error| explain("ecs:DescribeTasks", arn, &error))?;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Fakes, samples};
 use crate::check::CannotTell;
+use crate::deployment::family_and_revision;
 use crate::ports::{OneOffTasks, Started, Task, TaskOrder};
 
 #[async_trait]
@@ -11,6 +12,13 @@ impl OneOffTasks for Fakes {
     async fn marked(&self, cluster: &str, mark: &str) -> Result<Vec<Task>, CannotTell> {
         let state = self.reach(&format!("tasks of {cluster} that {mark} started"))?;
         Ok(state.one_off_tasks.iter().filter(|(known, _)| known == mark).map(|(_, task)| task.clone()).collect())
+    }
+
+    async fn of_family(&self, cluster: &str, family: &str) -> Result<Vec<Task>, CannotTell> {
+        let state = self.reach(&format!("tasks of {family} in {cluster}"))?;
+        let every = state.tasks.values().flatten().chain(state.one_off_tasks.iter().map(|(_, task)| task));
+        let of_family = |task: &&Task| family_and_revision(&task.task_definition).is_some_and(|(it, _)| it == family);
+        Ok(every.filter(of_family).filter(|task| task.last_status != "STOPPED").cloned().collect())
     }
 
     async fn task(&self, _: &str, arn: &str) -> Result<Option<Task>, CannotTell> {
@@ -25,7 +33,8 @@ impl OneOffTasks for Fakes {
             return Ok(instead);
         }
         let set = samples::task_set("", &order.task_definition, "");
-        let task = Task { addresses: Vec::new(), ..samples::task(&set, 99) };
+        let started_by = Some(order.mark.clone());
+        let task = Task { addresses: Vec::new(), started_by, ..samples::task(&set, 99) };
         state.one_off_tasks.push((order.mark.clone(), task.clone()));
         Ok(Started::Task(Box::new(task)))
     }

@@ -155,6 +155,7 @@ pub fn task(task_set: &TaskSet, last: u8) -> Task {
         arn: format!("arn:aws:ecs:eu-central-1:123456789012:task/shop/{last:032x}"),
         last_status: "RUNNING".to_owned(),
         task_definition: task_set.task_definition.clone(),
+        started_by: Some(task_set.id.clone()),
         zone: if last.is_multiple_of(2) { "eu-central-1a".to_owned() } else { "eu-central-1b".to_owned() },
         stop_code: None,
         stopped_reason: None,

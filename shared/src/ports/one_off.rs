@@ -12,6 +12,9 @@ pub trait OneOffTasks: Send + Sync {
     /// hour. ECS forgets them after that.
     async fn marked(&self, cluster: &str, mark: &str) -> Result<Vec<Task>, CannotTell>;
 
+    /// The tasks of this family that have not ended, whoever started them.
+    async fn of_family(&self, cluster: &str, family: &str) -> Result<Vec<Task>, CannotTell>;
+
     /// The task with this ARN as it is now, or `None` where ECS does not know it (yet, or any more).
     async fn task(&self, cluster: &str, arn: &str) -> Result<Option<Task>, CannotTell>;
 

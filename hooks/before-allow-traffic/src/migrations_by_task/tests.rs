@@ -111,6 +111,35 @@ async fn another_invocation_watches_the_same_task_and_starts_none() {
     assert_eq!(fakes.state().orders.len(), 1);
 }
 
+/// A hook that Lambda killed leaves its task to itself; so does a tool that takes its time to end.
+#[tokio::test]
+async fn a_tool_of_an_earlier_deployment_is_waited_for() {
+    let (fakes, context) = begun(&alembic()).await;
+    {
+        let mut state = fakes.state();
+        let earlier = "greenlight-d-EARLIER01".to_owned();
+        state.one_off_tasks[0].0.clone_from(&earlier);
+        state.one_off_tasks[0].1.started_by = Some(earlier);
+        state.one_off_tasks[0].1.last_status = "DEACTIVATING".to_owned();
+    }
+    let check = alembic();
+    assert_snapshot!(told(&check, &context).await, @"");
+    assert_eq!(fakes.state().orders.len(), 1);
+    end(&fakes, exits(143), &[]);
+    assert!(matches!(Check::ask(&check, &context).await, Ok(Answer::NotYet { .. })), "its own runs now");
+    assert_eq!(fakes.state().orders.len(), 2);
+}
+
+/// ECS is eventually consistent.
+#[tokio::test]
+async fn a_task_that_ecs_does_not_tell_of_yet_is_not_started_again() {
+    let check = alembic();
+    let (fakes, context) = begun(&check).await;
+    fakes.state().one_off_tasks.clear();
+    assert!(told(&check, &context).await.starts_with("NOT YET"));
+    assert_eq!(fakes.state().orders.len(), 1);
+}
+
 #[tokio::test]
 async fn fails_when_the_tool_exits_with_another_code_and_quotes_its_log() {
     let check = alembic();
