@@ -257,7 +257,10 @@ impl Rehearsal {
         let world = Arc::clone(&self.world);
         world.say(
             Who::Rehearsal,
-            format!("a report of blue's reads every table; it ends {lasts:?} after BeforeAllowTraffic has begun"),
+            format!(
+                "a report of blue's reads every table; it ends {:.1} s after BeforeAllowTraffic has begun",
+                lasts.as_secs_f64()
+            ),
         );
         self.actors.spawn(async move {
             world.until(|state| (state.phase == Stage::BeforeAllowTraffic.event_name()).then_some(())).await;

@@ -42,8 +42,12 @@ pub(crate) fn apply(arguments: &[String]) {
     });
     match answer {
         Ok(Answer::Yes { .. }) => {}
-        other => {
-            println!("{other:?}");
+        Ok(Answer::No { evidence, .. } | Answer::NotYet { evidence, .. }) => {
+            println!("{evidence}");
+            exit(1);
+        }
+        Err(unknown) => {
+            println!("{unknown}");
             exit(1);
         }
     }
