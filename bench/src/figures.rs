@@ -207,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn migrations_are_judged_by_the_medians() {
+        let times = |times: [u64; 3]| times.map(Duration::from_millis).to_vec();
+        let measured = Migrations { ours: times([900, 520, 510]), psql: times([400, 390, 2600]) };
+        assert_eq!(
+            migrations(&measured),
+            "150 small migrations over one connection in 520.0 ms, by psql over one each in 400.0 ms\nOK      at most 1.3 times \
+             psql, for 150 small migrations: 1.30 (before-allow-traffic)\n"
+        );
+    }
+
+    #[test]
     fn the_median_is_no_outlier() {
         assert_eq!(median(&[9, 1, 2]), Some(2));
         assert_eq!(median::<u64>(&[]), None);

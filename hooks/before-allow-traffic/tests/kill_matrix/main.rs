@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::use_debug, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test without harness says what it has done")]
 
+use std::sync::Mutex;
 use std::time::Instant;
 
 use futures::StreamExt as _;
@@ -23,7 +24,7 @@ use proxy::Kill;
 use server::Server;
 use stage::Stage;
 
-/// Points that are tried side by side, each in a database of its own.
+/// Points that are tried side by side, each each in a database of its own, which then is used again.
 const AT_ONCE: usize = 4;
 
 /// Statements that would show if they ran twice, half or not at all.
@@ -61,7 +62,7 @@ async fn matrix() {
     for (name, sql) in FILES {
         std::fs::write(folder.path().join(name), sql).unwrap();
     }
-    let stage = Stage { server: &server, folder: folder.path() };
+    let stage = Stage { server: &server, folder: folder.path(), empty: Mutex::default() };
 
     let (expected, messages) = stage.undisturbed().await;
     assert!(expected.len() > 300 && messages.len() > 50, "{expected:?} {messages:?}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const STATE: &str = "SELECT line FROM (
 pub(crate) struct Stage<'a> {
     pub(crate) server: &'a Server,
     pub(crate) folder: &'a Path,
+    /// Empty databases that were used before.
+    pub(crate) empty: Mutex<Vec<String>>,
 }
 
 impl Stage<'_> {
@@ -73,6 +76,9 @@ impl Stage<'_> {
 
     async fn database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        if let Some(name) = self.empty.lock().unwrap().pop() {
+            return name;
+        }
         let name = format!("run_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.server.run("postgres", &format!("CREATE DATABASE {name}")).await;
         name
@@ -84,12 +90,13 @@ impl Stage<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
     }
 
-    /// And the database is thrown away.
+    /// And the database is empty again.
     async fn state(&self, database: &str) -> Vec<String> {
         let mut connection = self.server.connect(database).await;
         let state = sqlx::query_scalar(AssertSqlSafe(STATE)).fetch_all(&mut connection).await.unwrap();
-        drop(connection);
-        self.server.run("postgres", &format!("DROP DATABASE {database} WITH (FORCE)")).await;
+        let sql = "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        self.empty.lock().unwrap().push(database.to_owned());
         state
     }
 }
