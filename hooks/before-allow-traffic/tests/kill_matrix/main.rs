@@ -7,7 +7,7 @@
 //!
 //! This program is also the process that applies, `apply`, so it has no test harness. Anything else is the test.
 
-#![expect(clippy::unwrap_used, clippy::use_debug, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test without harness says what it has done")]
 
 use std::sync::Mutex;
