@@ -324,7 +324,8 @@ fn short(sql: &str) -> String {
                 }
             }
             _ if token.text().contains('\'') || token.text().starts_with('$') => line.push_str("'…'"),
-            _ => line.push_str(token.text()),
+            // A name in quotes may hold line ends.
+            _ => line.extend(token.text().chars().map(|char| if char.is_control() { ' ' } else { char })),
         }
     }
     let line = line.trim();

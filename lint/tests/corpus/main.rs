@@ -2,8 +2,11 @@
 
 use greenlight_lint::{Facts, Finding, Migration, Weight, lint};
 
-#[path = "../corpus/labelled.rs"]
+mod garbage;
+#[path = "../../corpus/labelled.rs"]
 mod labelled;
+#[path = "../../corpus/spoiled.rs"]
+mod spoiled;
 
 use labelled::{corpus, facts};
 
