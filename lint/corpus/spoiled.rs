@@ -28,7 +28,10 @@ pub(crate) fn spoiled(drawn: &mut Drawn, texts: &[String]) -> String {
         let (from, to) = (one.min(other), one.max(other));
         match drawn.below(4) {
             0 => text.replace_range(from..to, ""),
-            1 => text.insert_str(to, &text[from..to].to_owned()),
+            1 => {
+                let part = text[from..to].to_owned();
+                text.insert_str(to, &part);
+            }
             2 => text.insert_str(from, MARKS[drawn.below(MARKS.len())]),
             _ => text.insert_str(from, &texts[drawn.below(texts.len())]),
         }
