@@ -53,6 +53,8 @@ struct Watched {
     task: Task,
     definition: TaskDefinition,
     since: Instant,
+    /// Whole minutes for which it was seen, as far as they were told of.
+    minutes: u64,
 }
 
 /// What it is about: names for the rows.
@@ -95,11 +97,17 @@ impl MigrationsByTask {
     /// Keeps how it is now, and tells once that there is one.
     fn watch(&self, task: Task, names: &Names<'_>) -> Watched {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if watched.is_none() {
-            info!("task {} of {} runs `{}`", short_task(&task.arn), short(&names.definition.arn), names.command);
-        }
         let since = watched.as_ref().map_or_else(Instant::now, |before| before.since);
-        watched.insert(Watched { task, definition: names.definition.clone(), since }).clone()
+        let minutes = since.elapsed().as_secs() / 60;
+        let (id, definition) = (short_task(&task.arn), short(&names.definition.arn));
+        match watched.as_ref() {
+            None => info!("task {id} of {definition} runs `{}`", names.command),
+            Some(before) if before.minutes < minutes => {
+                info!("task {id} goes on after {minutes} min: {}", names.command)
+            }
+            Some(_) => {}
+        }
+        watched.insert(Watched { task, definition: names.definition.clone(), since, minutes }).clone()
     }
 
     /// The task as it is now, where there is one.
