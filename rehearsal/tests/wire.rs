@@ -148,7 +148,7 @@ async fn every_call_is_written_down_with_caller_operation_and_outcome() {
     let world = fixture::world();
     let wire = Wire::start(world, None).await.expect("it starts");
     get_deployment(&wire, "AKIDHOOK").await.expect("an answer");
-    let target = "AmazonEC2ContainerServiceV20141113.RunTask";
+    let target = "AmazonEC2ContainerServiceV20141113.DeleteCluster";
     call(&wire, "AKIDPERSON", "ecs", target, json!({})).await.expect("an answer");
     describe_target_groups(&wire, "AKIDHOOK").await.expect("an answer");
     let told: Vec<_> = wire
@@ -162,7 +162,7 @@ async fn every_call_is_written_down_with_caller_operation_and_outcome() {
         told,
         [
             (hook.clone(), "codedeploy:GetDeployment".to_owned(), Some(200), None),
-            (None, "ecs:RunTask".to_owned(), Some(501), refused),
+            (None, "ecs:DeleteCluster".to_owned(), Some(501), refused),
             (hook, "elasticloadbalancing:DescribeTargetGroups".to_owned(), Some(200), None),
         ]
     );
