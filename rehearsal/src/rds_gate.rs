@@ -311,7 +311,7 @@ mod tests {
                 "its role does not allow rds-db:connect on",
             ),
             (Token::made(&endpoint, "migrator", "ASIANOBODY", Timestamp::now()), "its access key is nobody's"),
-            (Token::made(&endpoint, "migrator", "ASIAGOOD", old), "it is 1200 s old and good for 900 s"),
+            (Token::made(&endpoint, "migrator", "ASIAGOOD", old), " s old and good for 900 s"),
             (
                 Token::made("db.example.com:5432", "migrator", "ASIAGOOD", Timestamp::now()),
                 "it is for db.example.com:5432",
