@@ -182,6 +182,8 @@ def handle(event, id):
     global worker
     if worker is None:
         worker = subprocess.Popen(["sh", "-c", f"while :; do echo >> {FOLDER}/work; done"])
+        while not os.path.exists(FOLDER + "/work"):
+            time.sleep(0.001)
     else:
         before = os.path.getsize(FOLDER + "/work")
         while os.path.getsize(FOLDER + "/work") == before:

@@ -86,9 +86,11 @@ async fn a_group_that_no_rule_names_is_unused_and_not_checked() {
 #[tokio::test]
 async fn nothing_that_listens_and_silence_are_told_apart() {
     let world = world();
-    let gone = Server::saying(200, "").await;
-    let (address, silent) = (gone.address, Server::start_sick(|_| Box::pin(std::future::pending())).await);
-    gone.kill().await;
+    // Bound, and nobody listens: a port that was let go could be taken by somebody who answers.
+    let deaf = tokio::net::TcpSocket::new_v4().expect("a socket");
+    deaf.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = deaf.local_addr().expect("it is bound");
+    let silent = Server::start_sick(|_| Box::pin(std::future::pending())).await;
     world.update(|state| state.target_groups[0].health_check.timeout = Duration::from_millis(100));
     register(&world, BLUE, "gone", address);
     register(&world, BLUE, "silent", silent.address);
