@@ -1,22 +1,23 @@
 //! The pending files together: what one makes is new to blue, whatever a later one does to it.
 
 use squawk_linter::Rule;
-use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstNode, Stmt};
 
 use crate::Migration;
 use crate::facts::Facts;
 use crate::finding::{Finding, Harm, Verdict, Weight};
 use crate::name::Name;
+use crate::own;
 use crate::squawk::{Violation, verdict, violations};
-use crate::unit::{Unit, units};
-use crate::{own, subject};
+use crate::statements::summary;
+use crate::subject::{self, Object, Objects};
+use crate::unit::{Unit, makers, units};
 
 /// What is known after the files so far.
 pub(crate) struct Batch<'a> {
     facts: &'a Facts,
     /// Objects that the files have made.
-    made: Vec<Name>,
+    made: Objects,
     columns: Vec<NewColumn>,
 }
 
@@ -30,37 +31,35 @@ struct NewColumn {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(facts: &'a Facts) -> Self {
-        Self { facts, made: Vec::new(), columns: Vec::new() }
+        Self { facts, made: Objects::default(), columns: Vec::new() }
     }
 
     /// Judges the next file.
     pub(crate) fn judge(&mut self, file: &Migration<'_>) -> Vec<Finding> {
-        let units = units(file.sql);
-        let stmts: Vec<Option<Stmt>> = units.iter().map(|unit| unit.stmt().filter(|_| unit.opaque.is_none())).collect();
-        let (mut findings, mut unchecked) = (Vec::new(), Vec::new());
-        for (index, (unit, stmt)) in units.iter().zip(&stmts).enumerate() {
+        let mut back = Objects::default();
+        for unit in makers(file.sql).filter(|_| file.in_transaction) {
+            if let Some(made) = unit.stmt().and_then(|stmt| subject::made(&stmt)) {
+                back.add(unit.at, made);
+            }
+        }
+        let mut findings = Findings::default();
+        let mut unchecked = Vec::new();
+        for unit in units(file.sql) {
+            let enough = findings.are_enough();
             let mut tell = |verdict: Verdict, statement: String| {
                 let Verdict { harm, weight, suffers, instead } = verdict;
-                let finding =
-                    Finding { file: file.name.to_owned(), line: unit.line, statement, harm, weight, suffers, instead };
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
+                let (file, line) = (file.name.to_owned(), unit.line);
+                findings.tell(Finding { file, line, statement, harm, weight, suffers, instead });
             };
-            let Some(stmt) = stmt else {
+            let Some(stmt) = unit.stmt() else {
                 let why = unit.opaque.unwrap_or("its grammar is not known here");
-                tell(Verdict::opaque(why, "write it so that it can be read"), short(&unit.text));
+                tell(Verdict::opaque(why, "write it so that it can be read"), summary(&unit.text));
                 continue;
             };
-            let later: Vec<_> = stmts[index + 1..].iter().flatten().filter_map(subject::made).collect();
-            let replaced = file.in_transaction && {
-                let gone = subject::replaceable(stmt);
-                let back = |(kind, name): &(SyntaxKind, Name)| {
-                    later.iter().any(|(other, made)| other == kind && made.matches(name))
-                };
-                !gone.is_empty() && gone.iter().all(back)
-            };
-            for (verdict, action) in self.verdicts(unit, stmt) {
+            let gone = subject::replaceable(&stmt);
+            let replaced = !gone.is_empty() && gone.iter().all(|gone| back.have_after(unit.at, gone));
+            let verdicts = if enough { Vec::new() } else { self.verdicts(&unit, &stmt) };
+            for (verdict, action) in verdicts {
                 let verdict = if replaced && verdict.harm == Harm::Breaks {
                     Verdict::remark(
                         "another takes its place in the same transaction",
@@ -69,25 +68,24 @@ impl<'a> Batch<'a> {
                 } else {
                     verdict
                 };
-                tell(verdict, self.statement(unit, stmt, action.as_ref()));
+                tell(verdict, self.statement(&unit, &stmt, action.as_ref()));
             }
             if file.in_transaction {
-                for verdict in self.validated_at_once(stmt, &mut unchecked) {
-                    tell(verdict, self.statement(unit, stmt, None));
+                for verdict in self.validated_at_once(&stmt, &mut unchecked) {
+                    tell(verdict, self.statement(&unit, &stmt, None));
                 }
             }
-            self.note(stmt);
+            self.note(&unit, &stmt);
         }
-        findings
+        findings.told
     }
 
     fn verdicts(&self, unit: &Unit, stmt: &Stmt) -> Vec<(Verdict, Option<AlterTableAction>)> {
-        let touched = subject::touched(stmt);
-        let named = subject::made(stmt).map(|(_, name)| name);
-        let objects: Vec<&Name> = touched.iter().chain(&named).collect();
-        if !objects.is_empty() && objects.iter().all(|name| self.is_new(name)) {
+        let objects = subject::objects(stmt);
+        if !objects.is_empty() && objects.iter().all(|object| self.is_new(object)) {
             return Vec::new();
         }
+        let touched = subject::touched(stmt);
         let small = !touched.is_empty() && touched.iter().all(|name| self.facts.is_small(name));
         let table = touched.first();
         let squawk = violations(unit).into_iter().filter_map(|violation| {
@@ -189,7 +187,7 @@ impl<'a> Batch<'a> {
     /// A constraint that is added NOT VALID and validated in one transaction keeps its strong lock while it looks.
     fn validated_at_once(&self, stmt: &Stmt, unchecked: &mut Vec<(Name, Name)>) -> Vec<Verdict> {
         let Stmt::AlterTable(alter) = stmt else { return Vec::new() };
-        let Some(table) = subject::touched(stmt).into_iter().next().filter(|table| !self.is_new(table)) else {
+        let Some(table) = subject::touched(stmt).into_iter().next().filter(|table| !self.is_new_relation(table)) else {
             return Vec::new();
         };
         let mut verdicts = Vec::new();
@@ -216,9 +214,10 @@ impl<'a> Batch<'a> {
     }
 
     /// Remembers what a statement makes.
-    fn note(&mut self, stmt: &Stmt) {
-        if let Some(name) = subject::created(stmt) {
-            self.made.push(name);
+    fn note(&mut self, unit: &Unit, stmt: &Stmt) {
+        let variable = unit.in_block && matches!(stmt, Stmt::SelectInto(_));
+        if let Some(created) = subject::created(stmt).filter(|_| !variable) {
+            self.made.add(unit.at, created);
         }
         let Stmt::AlterTable(alter) = stmt else { return };
         let Some(table) = subject::touched(stmt).into_iter().next() else { return };
@@ -249,8 +248,10 @@ impl<'a> Batch<'a> {
                         _ => {}
                     }
                 }
-                AlterTableAction::TableRenameTo(rename) if self.is_new(&table) => {
-                    self.made.extend(rename.table_name().map(|name| Name::of(&name)));
+                AlterTableAction::TableRenameTo(rename) if self.is_new_relation(&table) => {
+                    if let Some(name) = rename.table_name() {
+                        self.made.add(unit.at, Object::relation(Name::of(&name)));
+                    }
                 }
                 _ => {}
             }
@@ -258,8 +259,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Whether the files have made it, and it was not there before.
-    fn is_new(&self, name: &Name) -> bool {
-        self.facts.relation(name).is_none() && self.made.iter().any(|made| made.matches(name))
+    fn is_new(&self, object: &Object) -> bool {
+        let was_there = object.as_relation().is_some_and(|name| self.facts.relation(name).is_some());
+        !was_there && self.made.have(object)
+    }
+
+    fn is_new_relation(&self, name: &Name) -> bool {
+        self.is_new(&Object::relation(name.clone()))
     }
 
     fn new_column(&self, table: &Name, column: &Name) -> Option<&NewColumn> {
@@ -269,8 +275,39 @@ impl<'a> Batch<'a> {
     /// The statement in short: of several actions the one that is meant.
     fn statement(&self, unit: &Unit, stmt: &Stmt, action: Option<&AlterTableAction>) -> String {
         match (action, subject::touched(stmt).first()) {
-            (Some(action), Some(table)) => short(&format!("ALTER TABLE {table} {}", action.syntax().text())),
-            _ => short(&unit.text),
+            (Some(action), Some(table)) => summary(&format!("ALTER TABLE {table} {}", action.syntax().text())),
+            _ => summary(&unit.text),
+        }
+    }
+}
+
+/// What is told of a file.
+#[derive(Default)]
+struct Findings {
+    told: Vec<Finding>,
+    stops: usize,
+    remarks: usize,
+}
+
+impl Findings {
+    /// More of a kind help nobody, and a file may have a statement for every row of a table.
+    const AT_MOST: usize = 1000;
+
+    /// Whether no more is told, whatever is found.
+    fn are_enough(&self) -> bool {
+        self.stops == Self::AT_MOST
+    }
+
+    /// Tells it once, should it be found twice on one line.
+    fn tell(&mut self, finding: Finding) {
+        let count = match finding.weight {
+            Weight::Stops => &mut self.stops,
+            Weight::Remark => &mut self.remarks,
+        };
+        let told = self.told.iter().rev().take_while(|told| told.line == finding.line).any(|told| *told == finding);
+        if !told && *count < Self::AT_MOST {
+            *count += 1;
+            self.told.push(finding);
         }
     }
 }
@@ -308,26 +345,4 @@ fn widens(old: &str, new: &str) -> bool {
         return new == "numeric" || sized(&new, "numeric").is_some_and(wider);
     }
     (old == "varchar" && new == "text") || (old == "text" && new == "varchar")
-}
-
-/// On one line, without texts in quotes, which may be secret, and not too long.
-fn short(sql: &str) -> String {
-    const LONGEST: usize = 90;
-    let parse = squawk_syntax::SourceFile::parse(sql);
-    let mut line = String::new();
-    for token in parse.syntax_node().descendants_with_tokens().filter_map(|element| element.into_token()) {
-        match token.kind() {
-            SyntaxKind::COMMENT => {}
-            kind if kind.is_trivia() => {
-                if !line.ends_with(' ') {
-                    line.push(' ');
-                }
-            }
-            _ if token.text().contains('\'') || token.text().starts_with('$') => line.push_str("'…'"),
-            // A name in quotes may hold line ends.
-            _ => line.extend(token.text().chars().map(|char| if char.is_control() { ' ' } else { char })),
-        }
-    }
-    let line = line.trim();
-    if line.chars().count() <= LONGEST { line.to_owned() } else { line.chars().take(LONGEST).chain(['…']).collect() }
 }

@@ -12,6 +12,7 @@ mod finding;
 mod name;
 mod own;
 mod squawk;
+pub mod statements;
 mod subject;
 mod unit;
 
@@ -32,31 +33,54 @@ pub struct Migration<'a> {
     pub in_transaction: bool,
 }
 
+/// More statements than this are not estimated: they would take as long as applying them.
+pub const ESTIMATED_AT_MOST: usize = 100;
+
 /// What to ask the database before [`lint`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// Relations that the files change.
     pub relations: BTreeSet<Name>,
-    /// `UPDATE`s and `DELETE`s whose number of rows matters.
+    /// `UPDATE`s and their like, whose number of rows matters; of the first [`ESTIMATED_AT_MOST`].
     pub statements: BTreeSet<String>,
 }
 
 /// What the verdict on these files depends on.
 pub fn questions(files: &[Migration<'_>]) -> Questions {
-    let mut questions = Questions::default();
-    for unit in files.iter().flat_map(|file| unit::units(file.sql)) {
-        let Some(stmt) = unit.stmt() else { continue };
-        questions.relations.extend(subject::touched(&stmt));
-        questions.relations.extend(subject::created(&stmt));
-        if matches!(stmt, squawk_syntax::ast::Stmt::Update(_) | squawk_syntax::ast::Stmt::Delete(_)) {
-            questions.statements.insert(unit.text);
+    on_a_deep_stack(|| {
+        let mut questions = Questions::default();
+        for unit in files.iter().flat_map(|file| unit::units(file.sql)) {
+            let Some(stmt) = unit.stmt() else { continue };
+            questions.relations.extend(subject::touched(&stmt));
+            questions.relations.extend(subject::created(&stmt).and_then(|object| object.as_relation().cloned()));
+            if own::locks_rows(&stmt) && questions.statements.len() < ESTIMATED_AT_MOST {
+                questions.statements.insert(unit.text);
+            }
         }
-    }
-    questions
+        questions
+    })
 }
 
-/// What blue would suffer from these files, in the order in which they are applied.
+/// What blue would suffer from these files, in the order in which they are applied. Of a file with thousands of findings the first
+/// thousand that stop a deployment, and the first thousand remarks.
 pub fn lint(files: &[Migration<'_>], facts: &Facts) -> Vec<Finding> {
-    let mut batch = batch::Batch::new(facts);
-    files.iter().flat_map(|file| batch.judge(file)).collect()
+    on_a_deep_stack(|| {
+        let mut batch = batch::Batch::new(facts);
+        files.iter().flat_map(|file| batch.judge(file)).collect()
+    })
+}
+
+/// Statements are read by functions that call themselves, for `NOT NOT NOT …` as deep as the statement is long.
+fn on_a_deep_stack<T: Send>(read: impl FnOnce() -> T + Send) -> T {
+    /// Bytes; only what is used of them is taken.
+    const STACK: usize = 256 * 1024 * 1024;
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().name("sql".to_owned()).stack_size(STACK).spawn_scoped(scope, read);
+        match reader.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // Without memory for a thread nothing else would go on either.
+            Err(error) => std::panic::panic_any(format!("no thread to read SQL: {error}")),
+        }
+    })
 }

@@ -38,6 +38,11 @@ impl Name {
         name == other_name && (schema.is_none() || other_schema.is_none() || schema == other_schema)
     }
 
+    /// Its name alone, which two names of the same object share.
+    pub(crate) fn alone(&self) -> &str {
+        self.parts().1
+    }
+
     /// Schema and name. A dot in quotes ends nothing.
     fn parts(&self) -> (Option<&str>, &str) {
         let mut quoted = false;

@@ -25,13 +25,12 @@ pub(crate) fn verdicts(unit: &Unit, stmt: &Stmt, facts: &Facts) -> Vec<(Verdict,
 
 fn of_statement(unit: &Unit, stmt: &Stmt, facts: &Facts) -> Option<Verdict> {
     Some(match stmt {
-        Stmt::Update(update) => {
-            return rows(unit, facts, update.where_clause_or_current_of().is_some(), "stays locked");
-        }
+        Stmt::Update(update) => return rows(unit, stmt, facts, update.where_clause_or_current_of().is_some()),
         Stmt::Delete(delete) if delete.where_clause_or_current_of().is_none() => {
             Verdict::breaks("its rows are gone", LATER)
         }
-        Stmt::Delete(_) => return rows(unit, facts, true, "stays locked"),
+        Stmt::Delete(_) | Stmt::Merge(_) => return rows(unit, stmt, facts, true),
+        Stmt::Select(select) if locks(select) => return rows(unit, stmt, facts, select.where_clause().is_some()),
         Stmt::Truncate(_) => Verdict::breaks("its rows are gone", LATER),
         Stmt::Lock(_) => Verdict::blocks("its queries wait until the file is committed", "leave the lock out"),
         Stmt::Refresh(refresh) if refresh.concurrently_token().is_none() => Verdict::blocks(
@@ -53,6 +52,10 @@ fn of_statement(unit: &Unit, stmt: &Stmt, facts: &Facts) -> Option<Verdict> {
         Stmt::Call(_) => {
             Verdict::opaque("nobody can see what the procedure does", "write its statements into the file")
         }
+        Stmt::Execute(_) => Verdict::opaque(
+            "nobody can see what the prepared statement does",
+            "write the statement itself into the file",
+        ),
         Stmt::CreateTrigger(_) | Stmt::CreateRule(_) => {
             Verdict::remark("blue's writes run what this adds", "make sure that blue survives it")
         }
@@ -60,18 +63,47 @@ fn of_statement(unit: &Unit, stmt: &Stmt, facts: &Facts) -> Option<Verdict> {
     })
 }
 
-/// Rows that are changed stay locked until the transaction ends.
-fn rows(unit: &Unit, facts: &Facts, chosen: bool, what: &str) -> Option<Verdict> {
-    if chosen && (unit.in_batches || unit.text.to_ascii_lowercase().contains("limit")) {
+/// Rows that are changed stay locked until the transaction ends. `chosen` is whether a condition says which.
+fn rows(unit: &Unit, stmt: &Stmt, facts: &Facts, chosen: bool) -> Option<Verdict> {
+    if chosen && unit.in_batches {
         return None;
     }
     let many = match facts.rows.get(&unit.text) {
         Some(rows) if *rows < FEW_ROWS => return None,
         Some(rows) => format!("about {rows} rows stay locked until the file is committed; its writes of them wait"),
-        None if chosen => format!("nobody knows how many rows it touches; each {what} until the file is committed"),
-        None => format!("every row {what} until the file is committed; its writes of them wait"),
+        None if is_limited(stmt) => return None,
+        None if chosen => {
+            "nobody knows how many rows it touches; each stays locked until the file is committed".to_owned()
+        }
+        None => "every row stays locked until the file is committed; its writes of them wait".to_owned(),
     };
     Some(Verdict::blocks(many, BATCHES))
+}
+
+/// Whether `LIMIT` keeps the rows few: in what chooses them, not in the values they are given.
+fn is_limited(stmt: &Stmt) -> bool {
+    stmt.syntax().descendants().filter_map(ast::LimitClause::cast).any(|limit| {
+        let value = limit.limit_value().map(|value| value.syntax().text().to_string());
+        let few = value
+            .is_some_and(|value| value.trim().parse::<u64>().map_or(value.trim() != "all", |rows| rows <= FEW_ROWS));
+        let chooses = |above: squawk_syntax::SyntaxNode| {
+            !ast::SetClause::can_cast(above.kind()) && !ast::ReturningClause::can_cast(above.kind())
+        };
+        few && limit.syntax().ancestors().all(chooses)
+    })
+}
+
+/// Whether the planner can say how many rows it locks.
+pub(crate) fn locks_rows(stmt: &Stmt) -> bool {
+    match stmt {
+        Stmt::Update(_) | Stmt::Delete(_) | Stmt::Merge(_) => true,
+        Stmt::Select(select) => locks(select),
+        _ => false,
+    }
+}
+
+fn locks(select: &ast::Select) -> bool {
+    select.syntax().descendants().any(|node| ast::LockingClause::can_cast(node.kind()))
 }
 
 fn of_type(alter: &ast::AlterType) -> Option<Verdict> {

@@ -15,7 +15,6 @@ pub mod ledger;
 pub mod lock;
 pub mod session;
 pub mod source;
-pub mod statements;
 pub mod steps;
 
 pub use greenlight_postgres::Halt;

@@ -25,8 +25,6 @@ pub const ID: &str = "migrations-keep-blue-alive";
 
 /// So many findings are told; the others are counted.
 const TOLD: usize = 5;
-/// So many digits of a checksum are told, which are as many as the plan must name.
-const DIGITS: usize = 12;
 
 /// Judges every pending file before the first one is applied.
 pub struct MigrationsKeepBlueAlive {
@@ -53,22 +51,19 @@ impl MigrationsKeepBlueAlive {
         result
     }
 
-    async fn ask_database(&self, session: &mut Session, files: &[File]) -> Result<Answer, Halt> {
+    async fn ask_database(&self, session: &mut Session, files: &Arc<[File]>) -> Result<Answer, Halt> {
         let rows = match Ledger::find(session).await? {
             Some(ledger) => ledger.rows(session).await?,
             None => Vec::new(),
         };
         let applied = |file: &File| rows.iter().any(|row| row.version == file.version && row.success);
-        let pending: Vec<&File> = files.iter().filter(|file| !applied(file)).collect();
+        let at: Vec<usize> = (0..files.len()).filter(|at| !applied(&files[*at])).collect();
+        let pending: Vec<&File> = at.iter().map(|at| &files[*at]).collect();
         if pending.is_empty() {
             return Ok(Answer::yes(format!("nothing is pending of {}", counted(files.len(), "file"))));
         }
-        let migrations: Vec<Migration<'_>> = pending
-            .iter()
-            .map(|file| Migration { name: &file.name, sql: &file.sql, in_transaction: !file.without_transaction() })
-            .collect();
-        let facts = facts::facts(session, &questions(&migrations)).await?;
-        let found = lint(&migrations, &facts);
+        let facts = facts::facts(session, &read(files, &at, questions).await?).await?;
+        let found = read(files, &at, move |pending| lint(pending, &facts)).await?;
         let (allowed, stops): (Vec<&Finding>, Vec<&Finding>) = found
             .iter()
             .filter(|finding| finding.weight == Weight::Stops)
@@ -85,8 +80,7 @@ impl MigrationsKeepBlueAlive {
 
     fn allowed(&self, finding: &Finding, pending: &[&File]) -> Option<&AllowedMigration> {
         let file = pending.iter().find(|file| file.name == finding.file)?;
-        let checksum = hex(&file.checksum);
-        self.settings.allow.iter().find(|it| it.file == file.name && checksum.starts_with(&it.checksum))
+        self.settings.allow.iter().find(|it| it.covers(&file.name, &file.checksum))
     }
 
     fn no(&self, stops: &[&Finding], pending: &[&File]) -> Answer {
@@ -111,9 +105,7 @@ impl MigrationsKeepBlueAlive {
         let entries: Vec<String> = pending
             .iter()
             .filter(|file| names.contains(&file.name.as_str()))
-            .map(|file| {
-                format!("{{ file: {}, checksum: \"{}\", reason: … }}", file.name, &hex(&file.checksum)[..DIGITS])
-            })
+            .map(|file| AllowedMigration::entry(&file.name, &file.checksum))
             .collect();
         let remedy = format!(
             "Write it the safe way; or, if blue is not harmed, say why in the plan: migrations: {{ allow: [{}] }}; then redeploy.",
@@ -124,8 +116,12 @@ impl MigrationsKeepBlueAlive {
 
     /// `14_drop_note.sql line 1 breaks blue, which the plan allows: no version since 41 reads it`
     fn excused(&self, file: &str, allowed: &[&Finding]) -> String {
-        let harms: Vec<String> =
+        let mut harms: Vec<String> =
             allowed.iter().filter(|it| it.file == file).map(|it| format!("line {} {}", it.line, it.harm)).collect();
+        if harms.len() > TOLD {
+            let more = harms.split_off(TOLD).len();
+            harms.push(format!("and {more} more"));
+        }
         let reason = self.settings.allow.iter().find(|it| it.file == file).map_or("", |it| &it.reason);
         format!("{file} {}, which the plan allows: {reason}", harms.join(", "))
     }
@@ -146,6 +142,29 @@ impl MigrationsKeepBlueAlive {
         told.extend(remarks(found));
         told.join("; ")
     }
+}
+
+/// Reads the files at these places on a thread of its own: megabytes of SQL take seconds, in which nothing else could answer.
+async fn read<T: Send + 'static>(
+    files: &Arc<[File]>,
+    at: &[usize],
+    reader: impl FnOnce(&[Migration<'_>]) -> T + Send + 'static,
+) -> Result<T, CannotTell> {
+    let (files, at) = (Arc::clone(files), at.to_vec());
+    let task = tokio::task::spawn_blocking(move || {
+        let pending: Vec<Migration<'_>> = at
+            .iter()
+            .map(|at| &files[*at])
+            .map(|file| Migration { name: &file.name, sql: &file.sql, in_transaction: !file.without_transaction() })
+            .collect();
+        reader(&pending)
+    });
+    task.await.map_err(|error| CannotTell {
+        asked: "what the migrations do: reading them broke off".to_owned(),
+        remedy: "Report it with the files; until it is mended make the check advisory in the plan.".to_owned(),
+        transient: false,
+        source: Some(error.into()),
+    })
 }
 
 /// What is worth knowing, each once with all its places.
@@ -186,9 +205,4 @@ impl<D: AnyDeployment> Check<D> for MigrationsKeepBlueAlive {
             Err(halt) => halt.into_answer(),
         }
     }
-}
-
-/// In lower case, as the plan names it.
-fn hex(checksum: &[u8]) -> String {
-    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

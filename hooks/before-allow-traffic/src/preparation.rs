@@ -1,6 +1,6 @@
 //! What must be at hand before anything is judged or applied: the files, and a login.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use greenlight::ports::Ports;
 use greenlight_postgres::locate::locate;
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Prepared {
     /// By version; never none.
-    pub files: Vec<File>,
+    pub files: Arc<[File]>,
     /// The database.
     pub login: Login,
 }
@@ -33,7 +33,7 @@ impl Prepared {
         let located = locate(ports, credentials, &settings.overrides, &settings.roots);
         let (files, located) = tokio::join!(source.read(ports), located);
         // What is wrong with the files is the better reason.
-        Ok(Some(Self { files: files?, login: located?.login }))
+        Ok(Some(Self { files: files?.into(), login: located?.login }))
     }
 }
 

@@ -22,3 +22,28 @@ fn spoiled_files_are_judged_without_breaking() {
         questions(&file);
     }
 }
+
+#[test]
+fn a_statement_that_goes_on_and_on_takes_no_more_stack_than_there_is() {
+    let deep = |before: &str, part: &str, times: usize| format!("{before}{}", part.repeat(times));
+    for (part, sql) in [
+        ("not ", "select "),
+        ("begin ", "do $$ "),
+        ("if a then ", "do $$ begin "),
+        ("a join ", "select 1 from "),
+        ("explain ", ""),
+        ("case when 1 then ", "select "),
+        ("case when (1) then ", "select "),
+        ("::int", "select 1"),
+        ("[1]", "select a"),
+        (" or a", "select a"),
+    ] {
+        for times in [900, 50_000] {
+            let sql = deep(sql, part, times);
+            let sql = if sql.starts_with("do") { sql + "$$" } else { sql };
+            let file = [Migration { name: "1_a.sql", sql: &sql, in_transaction: true }];
+            questions(&file);
+            assert!(lint(&file, &facts()).len() <= 1, "{part}");
+        }
+    }
+}

@@ -11,9 +11,6 @@ use sha2::{Digest as _, Sha384};
 use crate::BAD_INPUT;
 use crate::terminal::{fail, note, say};
 
-/// So many digits of a checksum are told, which are as many as a plan must name.
-const DIGITS: usize = 12;
-
 /// Says what blue would suffer from these files, applied in the order of their versions. Whether that is nothing, or allowed.
 pub(super) fn together(files: &[&PathBuf], allowed: &[AllowedMigration]) -> bool {
     let mut sound = true;
@@ -34,7 +31,7 @@ pub(super) fn together(files: &[&PathBuf], allowed: &[AllowedMigration]) -> bool
         .collect();
     let found = lint(&migrations, &Facts::default());
     for ((path, sql), migration) in texts.iter().zip(&migrations) {
-        let excuse = excuse(path, sql, allowed);
+        let excuse = allowed.iter().find(|it| it.covers(name(path), &Sha384::digest(sql)));
         let of_file: Vec<&Finding> = found.iter().filter(|finding| finding.file == *path).collect();
         for finding in &of_file {
             let Finding { line, statement, harm, suffers, instead, .. } = finding;
@@ -56,21 +53,11 @@ pub(super) fn together(files: &[&PathBuf], allowed: &[AllowedMigration]) -> bool
             let given = if new { ", as long as what the files before it make is new to blue" } else { "" };
             say(&format!("{path}: blue survives it{given}"));
         } else if excuse.is_none() {
-            let checksum = &checksum(sql)[..DIGITS];
-            let entry = format!("{{ file: {}, checksum: \"{checksum}\", reason: … }}", name(path));
+            let entry = AllowedMigration::entry(name(path), &Sha384::digest(sql));
             note(&format!("if blue is not harmed, say why in the plan: migrations: {{ allow: [{entry}] }}"));
         }
     }
     sound
-}
-
-fn excuse<'a>(path: &str, sql: &str, allowed: &'a [AllowedMigration]) -> Option<&'a AllowedMigration> {
-    let checksum = checksum(sql);
-    allowed.iter().find(|it| it.file == name(path) && checksum.starts_with(&it.checksum))
-}
-
-fn checksum(sql: &str) -> String {
-    Sha384::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn name(path: &str) -> &str {

@@ -19,6 +19,22 @@ pub struct AllowedMigration {
     pub reason: String,
 }
 
+impl AllowedMigration {
+    /// Whether it is about the file of this name and SHA-384.
+    pub fn covers(&self, file: &str, checksum: &[u8]) -> bool {
+        self.file == file && digits(checksum).starts_with(&self.checksum)
+    }
+
+    /// The entry of a plan that would allow the file of this name and SHA-384, but for the reason.
+    pub fn entry(file: &str, checksum: &[u8]) -> String {
+        format!("{{ file: {file}, checksum: \"{}\", reason: … }}", &digits(checksum)[..FEWEST_DIGITS])
+    }
+}
+
+fn digits(checksum: &[u8]) -> String {
+    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -3,13 +3,13 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use greenlight_lint::statements::{Statement, statements};
 use tokio::time::{Instant, timeout};
 
 use super::files::File;
 use super::kind::Kind;
 use super::ledger::Ledger;
 use super::session::Session;
-use super::statements::{Statement, statements};
 use super::{Halt, fault, steps};
 
 /// How often a statement that runs on is named in the log.

@@ -1,6 +1,6 @@
 //! What a statement does to the transaction it runs in, as far as that decides how it must be run.
 
-use super::statements::{Statement, Token};
+use greenlight_lint::statements::{Statement, Token};
 
 /// How a statement must be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
     use super::Kind;
-    use crate::migrations::statements::statements;
+    use greenlight_lint::statements::statements;
 
     fn kind(sql: &str) -> Kind {
         Kind::of(&statements(sql).next().unwrap().unwrap())

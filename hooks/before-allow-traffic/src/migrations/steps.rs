@@ -4,6 +4,7 @@
 //! booked as in doubt before, as done after; whoever finds it in doubt looks at the catalogue, clears away what a broken
 //! build left, and runs it again. `SET` is no step: it is done again by every run.
 
+use greenlight_lint::statements::{Statement, statements};
 use sha2::{Digest, Sha384};
 use tokio::time::Instant;
 
@@ -13,7 +14,6 @@ use super::indexes::{self, Found};
 use super::kind::Kind;
 use super::ledger::{Ledger, Progress};
 use super::session::Session;
-use super::statements::{Statement, statements};
 use super::{Halt, counted, fault};
 
 /// One statement, or everything from `BEGIN` to its end.
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(
             steps(&file("create index concurrently on t (a)")).unwrap_err(),
             [
-                "1_a.sql line 1: create index concurrently on t(a) gives the index no name, so that nobody could find it again \
+                "1_a.sql line 1: create index concurrently on t (a) gives the index no name, so that nobody could find it again \
               after an interruption"
             ]
         );

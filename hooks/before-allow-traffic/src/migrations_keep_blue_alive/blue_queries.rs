@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use greenlight::check::{Answer, CannotTell};
+use greenlight_lint::statements::{Statement, statements};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::time::Instant;
 
@@ -10,7 +11,6 @@ use crate::migrations::fault::{halt, words};
 use crate::migrations::files::File;
 use crate::migrations::kind::Kind;
 use crate::migrations::session::Session;
-use crate::migrations::statements::{Statement, statements};
 use crate::migrations::{Halt, counted};
 
 /// How long a statement may take: others wait behind its locks, which are held until everything is rolled back.
@@ -70,12 +70,7 @@ pub(super) async fn try_out(session: &mut Session, queries: &[String], pending: 
 }
 
 async fn in_transaction(session: &mut Session, queries: &[String], pending: &[&File]) -> Result<Tried, Halt> {
-    let limits = format!(
-        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
-        session.lock_timeout.as_millis().max(1),
-        STATEMENT_WITHIN.as_millis()
-    );
-    run(session, &limits).await?;
+    limit(session).await?;
     let (began, mut skipped) = (Instant::now(), 0);
     for file in pending {
         for statement in statements(&file.sql).map_while(Result::ok) {
@@ -98,6 +93,8 @@ async fn in_transaction(session: &mut Session, queries: &[String], pending: &[&F
                 tracing::debug!(file = %file.name, line = statement.line, "not tried out: {}", words(&error));
                 skipped += 1;
                 run(session, "ROLLBACK TO SAVEPOINT greenlight_statement").await?;
+            } else if Kind::of(&statement) == Kind::Setting {
+                limit(session).await?;
             }
         }
     }
@@ -123,6 +120,16 @@ async fn in_transaction(session: &mut Session, queries: &[String], pending: &[&F
         skipped => format!(", of which {} could not be tried out", counted(skipped, "statement")),
     };
     Ok(Tried { no: None, evidence: Some(format!("{count} on the schema of these files{left_out}")) })
+}
+
+/// Bounds what follows; a file's own settings may have said otherwise.
+async fn limit(session: &mut Session) -> Result<(), Halt> {
+    let limits = format!(
+        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        session.lock_timeout.as_millis().max(1),
+        STATEMENT_WITHIN.as_millis()
+    );
+    run(session, &limits).await
 }
 
 /// Whether a query may notice it.

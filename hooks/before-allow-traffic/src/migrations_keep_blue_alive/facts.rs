@@ -6,14 +6,11 @@ use std::time::Duration;
 use greenlight::check::CannotTell;
 use greenlight_lint::{Column, Facts, Name, Questions, Relation};
 use serde::Deserialize;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::migrations::Halt;
 use crate::migrations::fault::halt;
 use crate::migrations::session::Session;
-
-/// More statements than this are not estimated: they would take as long as applying them.
-const ESTIMATED_AT_MOST: usize = 100;
 
 /// A planner that needs longer than this for a statement is not waited for.
 const ESTIMATE_WITHIN: Duration = Duration::from_secs(2);
@@ -75,7 +72,7 @@ pub async fn facts(session: &mut Session, questions: &Questions) -> Result<Facts
     let mut facts = Facts { relations, rows: BTreeMap::new() };
     let limit = format!("SET statement_timeout = {}", ESTIMATE_WITHIN.as_millis());
     session.run(&limit).await.map_err(|error| halt("the session's settings", &session.place, error))?;
-    for statement in questions.statements.iter().take(ESTIMATED_AT_MOST) {
+    for statement in &questions.statements {
         // What cannot be planned yet, because its column comes with these files, stays unknown.
         if let Some(rows) = estimate(session, statement).await {
             facts.rows.insert(statement.clone(), rows);
@@ -98,11 +95,35 @@ fn relation(found: Found) -> (Name, Relation) {
 
 /// How many rows the planner expects a statement to touch. It is planned, not run.
 async fn estimate(session: &mut Session, statement: &str) -> Option<u64> {
-    let sql = format!("EXPLAIN {statement}");
-    let planned = sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).fetch_all(&mut session.connection).await;
-    let lines: Vec<String> = planned.ok()?;
-    // The node above changes rows and has none itself; the one below finds them.
-    let below = lines.iter().find(|line| line.trim_start().starts_with("->"))?;
-    let (_, rows) = below.split_once(" rows=")?;
-    rows.split(' ').next()?.parse().ok()
+    let sql = format!("EXPLAIN (FORMAT JSON) {statement}");
+    let planned = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_one(&mut session.connection).await;
+    // Its type is json, which is sent as text.
+    let json: String = planned.ok()?.try_get_unchecked(0).ok()?;
+    let plans: Vec<Explained> = serde_json::from_str(&json).ok()?;
+    // The node above changes rows and has none itself; those below find them, but for what is asked once for all rows.
+    let finding = plans
+        .first()?
+        .plan
+        .plans
+        .iter()
+        .filter(|node| node.relationship != "InitPlan" && node.relationship != "SubPlan");
+    let rows: Vec<u64> = finding.map(|node| node.rows).collect();
+    (!rows.is_empty()).then(|| rows.iter().sum())
+}
+
+/// <https://www.postgresql.org/docs/current/sql-explain.html>
+#[derive(Deserialize)]
+struct Explained {
+    #[serde(rename = "Plan")]
+    plan: Node,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    #[serde(rename = "Parent Relationship", default)]
+    relationship: String,
+    #[serde(rename = "Plan Rows")]
+    rows: u64,
+    #[serde(rename = "Plans", default)]
+    plans: Vec<Self>,
 }

@@ -67,7 +67,7 @@ async fn every_file_that_cannot_work_is_named_before_the_first_is_applied() {
         "2_bom.sql begins with a byte order mark",
         "3_commit.sql line 2: COMMIT would end the transaction",
         "4_open.sql line 1: a quoted text is opened here and never closed",
-        "5_index.sql line 1: CREATE INDEX CONCURRENTLY i ON good(x) cannot run in a transaction",
+        "5_index.sql line 1: CREATE INDEX CONCURRENTLY i ON good (x) cannot run in a transaction",
         "6_copy.sql line 1: COPY good FROM STDIN needs data that only psql could send",
         "7_chain.sql line 2: the transaction that begins here never ends",
     ] {
@@ -183,7 +183,7 @@ async fn a_disk_that_is_full() {
     let (evidence, remedy) = world.no().await;
     assert!(
         evidence.starts_with(
-            "1_a.sql line 2 (COPY(SELECT generate_series(1, 100000)) TO '…'): could not write to COPY file: "
+            "1_a.sql line 2 (COPY (SELECT generate_series(1, 100000)) TO '…'): could not write to COPY file: "
         ) && evidence.contains("No space left on device (SQLSTATE 53100); the file was undone whole;"),
         "{evidence}"
     );

@@ -156,11 +156,44 @@ async fn queries_of_blue_are_tried_on_the_new_schema_and_nothing_stays_of_it() {
     let (evidence, _) = no(&world).await;
     assert_eq!(
         evidence,
-        "a query of blue's fails once the files are applied (INSERT INTO orders(id, sku, note) VALUES($1, $2, '…')): column \
+        "a query of blue's fails once the files are applied (INSERT INTO orders (id, sku, note) VALUES ($1, $2, '…')): column \
          \"note\" of relation \"orders\" does not exist (SQLSTATE 42703); nothing was migrated; traffic stays on blue"
     );
     assert_eq!(world.rows("SELECT to_regclass('open_orders') IS NULL").await, ["true"], "it was rolled back");
     assert_eq!(world.rows("SELECT count(note) FROM orders").await, ["1"]);
+}
+
+#[tokio::test]
+async fn a_file_cannot_give_itself_more_time_while_it_is_tried_out() {
+    let mut world = with_orders().await;
+    world.settings.blue_queries = vec!["SELECT id FROM orders".to_owned()];
+    world.write("2_slow.sql", "SET statement_timeout = 0;\nCREATE TABLE slow AS SELECT pg_sleep(60);");
+    assert!(yes(&world).await.contains("of which 1 statement could not be tried out"));
+}
+
+#[tokio::test]
+async fn the_lines_of_an_allowed_file_are_told_in_short() {
+    let mut world = with_orders().await;
+    world.write("2_drops.sql", &"DROP TABLE orders;\n".repeat(9));
+    let allowed = AllowedMigration {
+        file: "2_drops.sql".to_owned(),
+        checksum: world.checksum("2_drops.sql")[..12].to_owned(),
+        reason: "it is gone".to_owned(),
+    };
+    world.settings.allow.push(allowed);
+    let evidence = yes(&world).await;
+    assert!(evidence.contains("line 5 breaks blue, and 4 more, which the plan allows: it is gone"), "{evidence}");
+}
+
+/// A function has 256 MiB; a tree of the whole file would have twice as much.
+#[tokio::test]
+async fn a_long_file_is_judged_a_statement_at_a_time() {
+    let world = with_orders().await;
+    let row = "INSERT INTO orders (id, sku, note) VALUES (1000, 'a sku', 'a note');\n";
+    world.write("2_seed.sql", &(row.repeat((4 << 20) / row.len()) + "DROP TABLE orders;"));
+    let (evidence, _) = no(&world).await;
+    let line = (4 << 20) / row.len() + 1;
+    assert!(evidence.starts_with(&format!("2_seed.sql line {line} (DROP TABLE orders) breaks blue")), "{evidence}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn a_step_that_fails_is_the_place_where_the_corrected_file_goes_on() {
     let world = World::with(&[("1_a.sql", &format!("{begin}INSERT INTO b VALUES (2);"))]).await;
     let (evidence, _) = world.no().await;
     assert!(
-        evidence.starts_with("1_a.sql line 4 (INSERT INTO b VALUES(2)): relation \"b\" does not exist (SQLSTATE 42P01); 2 of the file's 3 steps are done and stay"),
+        evidence.starts_with("1_a.sql line 4 (INSERT INTO b VALUES (2)): relation \"b\" does not exist (SQLSTATE 42P01); 2 of the file's 3 steps are done and stay"),
         "{evidence}"
     );
     assert_eq!(world.rows("SELECT success FROM _sqlx_migrations").await, ["false"], "sqlx keeps its hands off");

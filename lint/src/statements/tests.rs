@@ -88,3 +88,19 @@ fn a_summary_is_short() {
     let sql = format!("select {}", "abcdefgh, ".repeat(50));
     assert_eq!(split(&sql)[0].summary().chars().count(), 91);
 }
+
+#[test]
+fn a_summary_keeps_the_blanks_of_the_statement() {
+    let found =
+        split("create table a(id  int,\n  -- not told\n  n numeric(10, 2)) /* , */ ; select a::int>=5, \"b\n c\"");
+    let told: Vec<_> = found.iter().map(Statement::summary).collect();
+    assert_eq!(told, ["create table a(id int, n numeric(10, 2))", "select a::int>=5, \"b  c\""]);
+}
+
+#[test]
+fn every_token_of_a_long_statement_is_told() {
+    let sql = format!("insert into a values {} (1), with", "(1), ".repeat(1_000));
+    let split = split(&sql);
+    assert!(split[0].tokens().any(|token| token.is("with")));
+    assert!(!split[0].mentions("with"), "only the first ones are kept");
+}

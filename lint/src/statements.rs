@@ -3,7 +3,7 @@
 //! Knows quotes, dollar quotes, nested comments, parentheses and `BEGIN ATOMIC` bodies; knows no grammar beyond that.
 //! Lazy: a file of fifty megabytes is never held a second time.
 
-use std::fmt::Write as _;
+use std::ops::Range;
 
 /// How many tokens of a statement are kept to tell what it is.
 const HEAD: usize = 256;
@@ -60,33 +60,57 @@ impl Statement<'_> {
         self.head.iter().any(|token| token.is(keyword))
     }
 
+    /// All its tokens.
+    pub fn tokens(&self) -> impl Iterator<Item = Token<'_>> {
+        tokens(self.text).map(|(token, _)| token)
+    }
+
     /// Its beginning on one line, for people. Texts in quotes are left out: they may be secret.
     pub fn summary(&self) -> String {
-        const LONGEST: usize = 90;
-        let mut out = String::new();
-        for token in &self.head {
-            let tight = out.is_empty() || out.ends_with(['(', '.', ':', '$']);
-            if !tight && !matches!(token, Token::Mark('(' | ')' | ',' | '.' | ':' | ';')) {
-                out.push(' ');
-            }
-            match token {
-                Token::Word(text) | Token::Quoted(text) => out.push_str(text),
-                Token::Text(_) => out.push_str("'…'"),
-                Token::Mark(mark) => {
-                    let _ = write!(out, "{mark}");
-                }
-            }
-            if out.chars().count() > LONGEST {
-                return out.chars().take(LONGEST).chain(['…']).collect();
-            }
-        }
-        out
+        summary(self.text)
     }
 
     /// The line of the file on which the server's character position (counted from 1) lies.
     pub fn line_at(&self, position: usize) -> usize {
         self.line + self.text.chars().take(position.saturating_sub(1)).filter(|char| *char == '\n').count()
     }
+}
+
+/// The beginning of a statement on one line, for people: blanks and comments are one blank. Texts in quotes are left out: they
+/// may be secret.
+pub fn summary(sql: &str) -> String {
+    const LONGEST: usize = 90;
+    let (mut out, mut length, mut end) = (String::new(), 0, 0);
+    for (token, place) in tokens(sql) {
+        if place.start > end && !out.is_empty() {
+            out.push(' ');
+            length += 1;
+        }
+        end = place.end;
+        let text = match token {
+            Token::Word(text) | Token::Quoted(text) => text,
+            Token::Text(_) => "'…'",
+            Token::Mark(_) => &sql[place],
+        };
+        // A name in quotes may hold line ends, and have no end.
+        for char in text.chars().take(LONGEST + 1) {
+            out.push(if char.is_control() { ' ' } else { char });
+            length += 1;
+        }
+        if length > LONGEST {
+            return out.chars().take(LONGEST).chain(['…']).collect();
+        }
+    }
+    out
+}
+
+/// The tokens of a text up to one that never ends, each with the bytes it takes.
+pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (Token<'_>, Range<usize>)> {
+    let mut all = Statements { sql, at: 0, line: 1 };
+    std::iter::from_fn(move || {
+        let (token, from, _) = all.token().ok()??;
+        Some((token, from..all.at))
+    })
 }
 
 /// The statements of a file, one after the other. Ends after the first error.

@@ -1,0 +1,1 @@
+EXPLAIN (ANALYZE, BUFFERS) UPDATE orders SET note = '' WHERE quantity = 1;

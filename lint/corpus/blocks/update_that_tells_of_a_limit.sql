@@ -1,0 +1,1 @@
+UPDATE orders SET note = 'over the limit' WHERE total > 0;

@@ -1,0 +1,1 @@
+WITH gone AS (DELETE FROM settings RETURNING *) INSERT INTO regions SELECT length(key) FROM gone;

@@ -1,0 +1,2 @@
+CREATE SCHEMA regions;
+DROP TABLE regions;

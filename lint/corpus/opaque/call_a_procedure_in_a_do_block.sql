@@ -1,0 +1,1 @@
+DO $$ BEGIN CALL tidy_up(); END $$;

@@ -1,0 +1,2 @@
+CREATE FUNCTION half(n numeric) RETURNS numeric LANGUAGE sql AS $$ SELECT n / 2 $$;
+DROP FUNCTION half(numeric);

@@ -1,0 +1,1 @@
+EXPLAIN UPDATE orders SET note = '' WHERE note IS NULL;

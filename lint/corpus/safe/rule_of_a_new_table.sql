@@ -1,0 +1,2 @@
+CREATE TABLE drafts (id bigint PRIMARY KEY);
+CREATE RULE no_delete AS ON DELETE TO drafts DO INSTEAD NOTHING;
