@@ -40,7 +40,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter, requires = "template")]
     parameter: Vec<(String, String)>,
     /// How many are played side by side
-    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
