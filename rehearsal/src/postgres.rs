@@ -13,16 +13,17 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::database::Applied;
+use crate::database_certificate as certificate;
 use crate::process::ports::Ports;
 use crate::process::{Command, Exit, Process};
 use crate::reaper::{Reaper, TempFolder};
 
 mod binaries;
-mod certificate;
 mod passage;
 
-pub use self::certificate::Shown;
 pub use self::passage::Passage;
+pub use crate::database_certificate::Shown;
 
 /// Its host.
 const HOST: &str = "127.0.0.1";
@@ -53,17 +54,6 @@ pub struct Postgres {
     // In this order: ended first, removed afterwards.
     process: Process,
     folder: TempFolder,
-}
-
-/// A row of `_sqlx_migrations`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// Version.
-    pub version: i64,
-    /// Description, from the file's name.
-    pub description: String,
-    /// Whether it was applied to its end.
-    pub success: bool,
 }
 
 /// The folder of PostgreSQL's programs.
@@ -341,7 +331,7 @@ fn server_arguments(
     arguments
 }
 
-fn last_line(process: &Process) -> String {
+pub(crate) fn last_line(process: &Process) -> String {
     match process.last_lines().iter().rev().find(|line| !line.trim().is_empty()) {
         Some(line) => format!("; its last output: {}", line.trim()),
         None => "; it wrote nothing".to_owned(),

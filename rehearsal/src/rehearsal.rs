@@ -14,9 +14,9 @@ use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::codedeploy::api::{self, NewDeployment, NewRevision};
 use crate::codedeploy::engine::{self, in_words};
+use crate::database::Database;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::{self, MigrationOutcome, Outcome};
-use crate::postgres::Postgres;
 use crate::rds_gate::Gate;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
@@ -74,7 +74,7 @@ pub struct Rehearsal {
     wire: WireHandle,
     alb: AlbHandle,
     gate: Option<Gate>,
-    postgres: Option<Postgres>,
+    database: Option<Database>,
     https: Option<Encryption>,
 }
 
@@ -104,15 +104,15 @@ impl Rehearsal {
     /// Starts everything and waits until blue serves. `world` is given so that its journal can be followed from the first
     /// line on.
     pub async fn open(world: Arc<World>, loaded: Loaded, machine: &Machine) -> Result<Self> {
-        let postgres = database(&world, &loaded, machine).await?;
-        let gate = gate(&world, &loaded, postgres.as_ref()).await?;
+        let database = database(&world, &loaded, machine).await?;
+        let gate = gate(&world, &loaded, database.as_ref()).await?;
         let https = Encryption::of(&loaded)?;
         let plan = ServedPlan::of(loaded.plan.as_ref().map(|(_, text)| text.as_str()));
         let here = Surroundings {
             hooks: machine.hooks.clone(),
             sample_service: machine.sample_service.clone(),
             sample_migrations: machine.sample_migrations.clone(),
-            database: postgres.as_ref().map(|postgres| login(postgres, gate.as_ref(), &loaded)),
+            database: database.as_ref().map(|database| login(database, gate.as_ref(), &loaded)),
             https: match &https {
                 Some(https) => {
                     Some(Https { certificate: https.authority.certificate(&https.host)?, roots: https.roots() })
@@ -136,7 +136,7 @@ impl Rehearsal {
             wire,
             alb,
             gate,
-            postgres,
+            database,
             https,
         };
         match rehearsal.blue_serves().await {
@@ -218,8 +218,8 @@ impl Rehearsal {
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
         let summary = self.end_traffic().await;
         let mut outcome = self.world.read(|state| Outcome::of(&self.loaded.name, &id, state, summary));
-        if let Some(postgres) = &self.postgres {
-            let applied = postgres.applied_migrations(&self.loaded.scenario.service.name).await?;
+        if let Some(database) = &self.database {
+            let applied = database.applied_migrations(&self.loaded.scenario.service.name).await?;
             let recorded = applied.iter().map(|it| MigrationOutcome { version: it.version, success: it.success });
             outcome.migrations = Some(recorded.collect());
         }
@@ -236,8 +236,8 @@ impl Rehearsal {
         drop(self.wire);
         self.alb.stop().await;
         drop(self.gate);
-        if let Some(postgres) = self.postgres {
-            postgres.stop().await;
+        if let Some(database) = self.database {
+            database.stop().await;
         }
     }
 
@@ -252,8 +252,8 @@ impl Rehearsal {
     /// Blue's own, where the scenario has one: it goes on into the migrations.
     async fn begin_report(&mut self) -> Result<()> {
         let service = &self.loaded.scenario.service;
-        let (Some(lasts), Some(postgres)) = (&service.long_report, &self.postgres) else { return Ok(()) };
-        let (lasts, report) = (lasts.value.duration(), postgres.open_report(&service.name).await?);
+        let (Some(lasts), Some(database)) = (&service.long_report, &self.database) else { return Ok(()) };
+        let (lasts, report) = (lasts.value.duration(), database.open_report(&service.name).await?);
         let world = Arc::clone(&self.world);
         world.say(
             Who::Rehearsal,
@@ -372,46 +372,50 @@ impl Rehearsal {
     }
 }
 
-async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<Option<Postgres>> {
+async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<Option<Database>> {
     let service = &loaded.scenario.service;
     if !service.database || loaded.scenario.function.is_some() {
         return Ok(None);
     }
     let _working = world.clock.working();
     let (shown, iam_user) = (service.database_certificate.shown(), service.database_iam_user.as_deref());
-    let postgres = Postgres::start_for(machine.reaper.as_ref(), shown, iam_user).await?;
-    if let Some(user) = iam_user {
+    let database = Database::start(service.database_engine, machine.reaper.as_ref(), shown, iam_user).await?;
+    if let (Some(user), Some(postgres)) = (iam_user, database.as_postgres()) {
         postgres.create_iam_user(user).await?;
     }
-    postgres.create_database(&service.name).await?;
+    database.create_database(&service.name).await?;
     let folder = setup::migrations(loaded, &machine.sample_migrations);
     let versions = versions(&folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
     let Some(up_to) = service.migrated_to.as_ref().map(|it| it.value).or(versions.first().copied()) else {
         bail!("there is no migration in {}", folder.display());
     };
-    postgres.apply(&service.name, &folder, Some(up_to)).await?;
-    world.say(Who::Rehearsal, format!("PostgreSQL runs; its schema is that of blue, migration {up_to}"));
-    Ok(Some(postgres))
+    database.apply(&service.name, &folder, Some(up_to)).await?;
+    let product = database.product();
+    world.say(Who::Rehearsal, format!("{product} runs; its schema is that of blue, migration {up_to}"));
+    Ok(Some(database))
 }
 
 /// RDS's endpoint, where somebody logs in by IAM authentication.
-async fn gate(world: &Arc<World>, loaded: &Loaded, postgres: Option<&Postgres>) -> Result<Option<Gate>> {
-    let Some(passage) = postgres.and_then(Postgres::passage) else { return Ok(None) };
+async fn gate(world: &Arc<World>, loaded: &Loaded, database: Option<&Database>) -> Result<Option<Gate>> {
+    let Some(passage) = database.and_then(|database| database.as_postgres()?.passage()) else { return Ok(None) };
     let gate = Gate::open(Arc::clone(world), passage, &resource_id(&loaded.scenario.service.name)).await?;
     Ok(Some(gate))
 }
 
-fn login(postgres: &Postgres, gate: Option<&Gate>, loaded: &Loaded) -> DatabaseLogin {
+fn login(database: &Database, gate: Option<&Gate>, loaded: &Loaded) -> DatabaseLogin {
+    let (engine, version, scheme) = database.words();
     DatabaseLogin {
-        version: "15".to_owned(),
-        host: postgres.host().to_owned(),
-        port: postgres.port(),
-        endpoint_port: gate.map_or_else(|| postgres.port(), Gate::port),
+        engine,
+        version,
+        scheme,
+        host: database.host().to_owned(),
+        port: database.port(),
+        endpoint_port: gate.map_or_else(|| database.port(), Gate::port),
         iam_user: loaded.scenario.service.database_iam_user.clone(),
         name: loaded.scenario.service.name.clone(),
-        user: postgres.user().to_owned(),
-        password: postgres.password().to_owned(),
-        authority: postgres.authority().to_owned(),
+        user: database.user().to_owned(),
+        password: database.password().to_owned(),
+        authority: database.authority().to_owned(),
     }
 }
 

@@ -70,8 +70,12 @@ pub struct Https {
 /// How to reach the database.
 #[derive(Clone)]
 pub struct DatabaseLogin {
+    /// What RDS calls it: `postgres`, `mariadb`.
+    pub engine: &'static str,
     /// Version of the server.
-    pub version: String,
+    pub version: &'static str,
+    /// The scheme of its URLs.
+    pub scheme: &'static str,
     /// Host.
     pub host: String,
     /// Port.
@@ -335,7 +339,7 @@ impl Furnisher<'_> {
         self.upload_migrations(state);
         let name = &self.service.name;
         let secret = serde_json::json!({
-            "engine": "postgres",
+            "engine": login.engine,
             "host": login.host,
             "port": login.endpoint_port,
             "dbname": login.name,
@@ -348,8 +352,8 @@ impl Furnisher<'_> {
         state.stores.databases.insert(
             name.clone(),
             Database {
-                engine: "postgres".to_owned(),
-                engine_version: login.version.clone(),
+                engine: login.engine.to_owned(),
+                engine_version: login.version.to_owned(),
                 status: self.service.database_status.clone(),
                 host: login.host.clone(),
                 port: login.endpoint_port,
@@ -535,7 +539,9 @@ impl Furnisher<'_> {
 impl DatabaseLogin {
     /// `postgres://user:password@host:port/name`, for tasks: they are rehearsed, their TLS is not.
     pub fn url(&self) -> String {
-        format!("postgres://{}:{}@{}:{}/{}?sslmode=disable", self.user, self.password, self.host, self.port, self.name)
+        let Self { scheme, user, password, host, port, name, .. } = self;
+        let no_tls = if self.scheme == "postgres" { "?sslmode=disable" } else { "" };
+        format!("{scheme}://{user}:{password}@{host}:{port}/{name}{no_tls}")
     }
 }
 

@@ -17,7 +17,7 @@ pub mod session;
 pub mod source;
 pub mod steps;
 
-pub use greenlight_postgres::Halt;
+pub use greenlight_database::Halt;
 
 /// `1 step`, `3 steps`.
 pub fn counted(count: usize, noun: &str) -> String {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use greenlight::ports::Ports;
-use greenlight_postgres::locate::locate;
-use greenlight_postgres::login::Login;
+use greenlight_database::locate::locate;
+use greenlight_database::login::Login;
 
 use crate::migrations::Halt;
 use crate::migrations::files::File;

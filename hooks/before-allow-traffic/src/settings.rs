@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use greenlight::plan::{AllowedMigration, Credentials, Plan};
-use greenlight_postgres::locate::FurtherRoots;
-use greenlight_postgres::login::Overrides;
+use greenlight_database::locate::FurtherRoots;
+use greenlight_database::login::Overrides;
 
 use crate::migrations::source::Source;
 

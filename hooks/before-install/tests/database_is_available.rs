@@ -9,7 +9,7 @@ use greenlight::fakes::Fakes;
 use greenlight::plan::Plan;
 use greenlight::ports::Database;
 use greenlight::stage::Stage;
-use greenlight_postgres::locate::FurtherRoots;
+use greenlight_database::locate::FurtherRoots;
 use insta::assert_snapshot;
 use rehearsal::postgres::{Postgres, Shown};
 use sqlx::{Connection, PgConnection};

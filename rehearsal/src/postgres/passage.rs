@@ -12,8 +12,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::certificate::Pair;
 use crate::certificates::{acceptor, provider};
+use crate::database_certificate::Pair;
 use crate::world::load_balancer::Certificate;
 
 /// Asks a server for TLS: a length of eight bytes, and the code of the question.

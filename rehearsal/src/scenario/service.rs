@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rules;
-use crate::postgres::Shown;
+use crate::database::Engine;
+use crate::database_certificate::Shown;
 use crate::world::{ACCOUNT, REGION, ZONES};
 
 /// The service.
@@ -35,9 +36,12 @@ pub struct ServiceSpec {
     /// The environment variable that tells a task its database.
     #[serde(default = "database_variable", deserialize_with = "rules::variable")]
     pub database_variable: String,
-    /// Whether there is a PostgreSQL for it.
+    /// Whether there is a database for it.
     #[serde(default = "yes")]
     pub database: bool,
+    /// Which one: `postgres`, or `mariadb` where it is installed.
+    #[serde(default)]
+    pub database_engine: Engine,
     /// What RDS says of it: `available`, `storage-full`, …
     #[serde(default = "available")]
     pub database_status: String,

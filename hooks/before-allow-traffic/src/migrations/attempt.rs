@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenlight::check::CannotTell;
 use greenlight::deadline::Deadline;
-use greenlight_postgres::login::Login;
+use greenlight_database::login::Login;
 
 use super::apply::{Failure, Turn, apply, inspect};
 use super::fault::{self, Class, jittered};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use greenlight::check::CannotTell;
-use greenlight_postgres::fault::server;
-pub use greenlight_postgres::fault::{Class, class, jittered, sqlstate, words};
+use greenlight_database::fault::server;
+pub use greenlight_database::fault::{Class, class, jittered, sqlstate, words};
 use sqlx::postgres::PgErrorPosition;
 
 use super::Halt;

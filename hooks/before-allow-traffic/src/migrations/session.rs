@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use greenlight::deadline::Deadline;
-use greenlight_postgres::connection;
-use greenlight_postgres::login::Login;
+use greenlight_database::connection::GOODBYE;
+use greenlight_database::login::Login;
+use greenlight_database::postgres;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::time::timeout;
@@ -14,8 +15,6 @@ use tokio::time::timeout;
 use super::fault::halt;
 use super::{Halt, lock};
 
-/// How long saying goodbye may take; the server notices an unannounced end too.
-const GOODBYE: Duration = Duration::from_secs(2);
 /// Kept between the server's own end of a statement and ours, so that its message still arrives.
 const MARGIN: Duration = Duration::from_secs(1);
 /// Statements that wait for old transactions without making anybody wait get this long for a lock, or what is left.
@@ -47,7 +46,7 @@ pub struct Session {
 impl Session {
     /// Connects.
     pub async fn open(login: &Login, caller: &str, deadline: Deadline, lock_timeout: Duration) -> Result<Self, Halt> {
-        let connection = connection::open(login, caller, deadline.left_for_questions()).await?;
+        let connection = postgres::open(login, caller, deadline.left_for_questions()).await?;
         Ok(Self {
             connection,
             place: login.place(),
@@ -120,7 +119,7 @@ impl Session {
 
     /// Why this server takes no writes; `None` when it does.
     pub async fn why_read_only(&mut self) -> Result<Option<&'static str>, Halt> {
-        let why = connection::why_read_only(&mut self.connection).await;
+        let why = postgres::why_read_only(&mut self.connection).await;
         let why = why.map_err(|error| halt("the writer", &self.place, error))?;
         self.notices_our_end = self.run(NOTICE_OUR_END).await.is_ok();
         Ok(why)

@@ -1,8 +1,9 @@
-//! What PostgreSQL's errors mean here: which may pass, and what to say.
+//! What a database's errors mean here: which may pass, and what to say.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 /// What an error means for the next attempt.
@@ -20,8 +21,24 @@ pub enum Class {
     Refused,
 }
 
-/// Sorts an error by its SQLSTATE. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+/// Sorts an error by PostgreSQL's SQLSTATE, or by MySQL's and MariaDB's number.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+/// <https://mariadb.com/docs/server/reference/error-codes>
 pub fn class(error: &sqlx::Error) -> Class {
+    if let Some(number) = mysql_number(error) {
+        return match number {
+            // The server stops, or somebody ended our connection.
+            1053 | 1079 | 1927 | 3169 | 4031 => Class::Lost,
+            // Lock wait timeout, deadlock, of user-level locks too.
+            1205 | 1213 | 3058 | 3572 => Class::Busy,
+            // Too many connections, or no writer any more.
+            1040 | 1203 | 1290 | 1792 | 1836 => Class::Unready,
+            // Interrupted, by KILL QUERY or max_statement_time.
+            1317 | 1969 | 3024 => Class::Cancelled,
+            _ => Class::Refused,
+        };
+    }
     let Some(code) = sqlstate(error) else {
         return match error {
             sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => Class::Refused,
@@ -48,7 +65,7 @@ pub fn is_of_tls(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The server's five characters; `None` when the error is not the server's.
+/// The server's five characters of SQLSTATE; `None` when the error is not the server's.
 pub fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(|code| code.into_owned())
 }
@@ -56,6 +73,10 @@ pub fn sqlstate(error: &sqlx::Error) -> Option<String> {
 /// The server's message, SQLSTATE and hint. Its detail is left out: it quotes rows. Where the error is not the server's,
 /// its first cause: sqlx's own words repeat it.
 pub fn words(error: &sqlx::Error) -> String {
+    if let Some(server) = mysql(error) {
+        let state = server.code().map(|state| format!(", SQLSTATE {state}")).unwrap_or_default();
+        return format!("{} (error {}{state})", server.message(), server.number());
+    }
     let Some(server) = server(error) else {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         return causes.last().map_or_else(String::new, ToString::to_string);
@@ -68,7 +89,16 @@ pub fn words(error: &sqlx::Error) -> String {
     out
 }
 
-/// The error as the server said it; `None` when it is not the server's.
+/// The number of an error of MySQL or MariaDB: 1205.
+pub fn mysql_number(error: &sqlx::Error) -> Option<u16> {
+    mysql(error).map(MySqlDatabaseError::number)
+}
+
+fn mysql(error: &sqlx::Error) -> Option<&MySqlDatabaseError> {
+    error.as_database_error().and_then(|error| error.try_downcast_ref())
+}
+
+/// The error as PostgreSQL said it; `None` when it is not PostgreSQL's.
 pub fn server(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error().and_then(|error| error.try_downcast_ref())
 }

@@ -6,8 +6,8 @@ use greenlight::check::CannotTell;
 use greenlight::plan::Credentials;
 use greenlight::ports::{Database, Ports};
 
-use crate::Halt;
 use crate::login::{Login, LoginError, Overrides};
+use crate::{Engine, Halt};
 
 /// Pause before a database is looked at again that changes its state.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -111,6 +111,7 @@ async fn by_secret(ports: &Ports, secret: &str, overrides: &Overrides) -> Result
         (Ok(rds), Ok(value)) => (rds, value),
     };
     let mut overrides = overrides.clone();
+    overrides.engine = rds.as_ref().and_then(|database| Engine::of(&database.engine));
     if let Some((host, port)) = rds.as_ref().and_then(|database| database.writer.clone()) {
         (overrides.host, overrides.port) = (Some(host), overrides.port.or(Some(port)));
     }
@@ -143,7 +144,8 @@ async fn by_token(ports: &Ports, user: &str, overrides: &Overrides) -> Result<(L
     };
     let endpoint = (host, overrides.port.unwrap_or(port));
     let token = ports.database_token(&endpoint, user).await?;
-    let login = Login::by_token(endpoint, name.clone(), user.to_owned(), token, rds.resource_id.as_deref());
+    let engine = Engine::of(&rds.engine).unwrap_or(Engine::PostgreSql);
+    let login = Login::by_token(engine, endpoint, name.clone(), user.to_owned(), token, rds.resource_id.as_deref());
     Ok((login, Some(rds)))
 }
 
@@ -157,9 +159,11 @@ async fn writer(ports: &Ports, identifier: &str) -> Result<Database, Halt> {
     };
     let Database { kind, status, engine, .. } = &database;
     let state = format!("{kind} {identifier} is {status}");
-    if !engine.contains("postgres") {
+    if Engine::of(engine).is_none() {
         return Err(Halt::CannotTell(CannotTell {
-            asked: format!("{kind} {identifier}: it is {engine}, and greenlight speaks to PostgreSQL only"),
+            asked: format!(
+                "{kind} {identifier}: it is {engine}, and greenlight speaks to PostgreSQL, MySQL and MariaDB"
+            ),
             remedy: "Take database out of the plan; then redeploy.".to_owned(),
             transient: false,
             source: None,
@@ -253,12 +257,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_or_no_postgresql_is_said() {
+    async fn what_is_not_there_or_of_another_engine_is_said() {
         assert_eq!(told(None).await, "no: RDS has neither a cluster nor an instance orders");
-        let other = database("available").map(|database| Database { engine: "aurora-mysql".to_owned(), ..database });
+        let other = database("available").map(|database| Database { engine: "db2-se".to_owned(), ..database });
         assert_eq!(
             told(other).await,
-            "cannot tell: cluster orders: it is aurora-mysql, and greenlight speaks to PostgreSQL only"
+            "cannot tell: cluster orders: it is db2-se, and greenlight speaks to PostgreSQL, MySQL and MariaDB"
         );
     }
 

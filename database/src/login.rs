@@ -6,14 +6,14 @@ use greenlight::plan;
 use greenlight::ports::Secret;
 use serde::Deserialize;
 use sqlx::ConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use crate::Engine;
 
 /// The roots that Amazon RDS's certificates chain to; the file says how old they are. RDS Proxy's chain to public roots,
 /// which sqlx brings.
 const RDS_ROOTS: &[u8] = include_bytes!("../roots/rds.pem");
-
-/// PostgreSQL's own port.
-const PORT: u16 = 5432;
 
 /// What the plan says about the database: wins over the secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,18 +26,22 @@ pub struct Overrides {
     pub name: Option<String>,
     /// Identifier of an RDS cluster or instance, whose writer endpoint is the host.
     pub cluster: Option<String>,
+    /// What RDS says it is.
+    pub engine: Option<Engine>,
 }
 
 impl From<&plan::Database> for Overrides {
     fn from(planned: &plan::Database) -> Self {
         let plan::Database { host, port, name, cluster, .. } = planned.clone();
-        Self { host, port, name, cluster }
+        Self { host, port, name, cluster, engine: None }
     }
 }
 
 /// Everything needed to connect. `Debug` does not show the password.
 #[derive(Clone, Debug)]
 pub struct Login {
+    /// What is spoken there.
+    pub engine: Engine,
     /// Name or address of the host.
     pub host: String,
     /// Its port.
@@ -108,9 +112,13 @@ impl Login {
         let found: RdsSecret = serde_json::from_str(secret.expose()).map_err(|error| {
             LoginError(format!("is not a JSON object of RDS's form (line {}, column {})", error.line(), error.column()))
         })?;
-        if let Some(engine) = found.engine.as_deref().filter(|engine| !engine.contains("postgres")) {
-            return Err(LoginError(format!("is for engine {engine}; greenlight speaks to PostgreSQL only")));
-        }
+        let engine = match (overrides.engine, found.engine.as_deref().filter(|engine| !engine.is_empty())) {
+            (Some(engine), _) => engine,
+            (None, None) => Engine::PostgreSql,
+            (None, Some(word)) => Engine::of(word).ok_or_else(|| {
+                LoginError(format!("is for engine {word}; greenlight speaks to PostgreSQL, MySQL and MariaDB"))
+            })?,
+        };
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let host = overrides.host.clone().or(given(found.host));
         let database = overrides.name.clone().or(given(found.dbname));
@@ -128,7 +136,7 @@ impl Login {
             return Err(LoginError(format!("has no {}", missing.join(", no "))));
         };
         let secret_port = match found.port {
-            None => PORT,
+            None => engine.port(),
             Some(Port::Number(port)) => port,
             Some(Port::Text(text)) => {
                 text.parse().map_err(|_| LoginError("has a port that is not a number".to_owned()))?
@@ -150,6 +158,7 @@ impl Login {
         };
         let port = overrides.port.unwrap_or(secret_port);
         Ok(Self {
+            engine,
             host,
             port,
             database,
@@ -164,6 +173,7 @@ impl Login {
     /// By IAM authentication, as this user of RDS's own endpoint. The certificate must be right whatever the host: the token is
     /// a password. `resource` is RDS's id for the database.
     pub fn by_token(
+        engine: Engine,
         (host, port): (String, u16),
         database: String,
         user: String,
@@ -171,21 +181,29 @@ impl Login {
         resource: Option<&str>,
     ) -> Self {
         let by = By::Token(format!("{}/{user}", resource.unwrap_or("*")));
-        Self { host, port, database, user, password: token, by, tls: Tls::Verified, roots: RDS_ROOTS.to_vec() }
+        Self { engine, host, port, database, user, password: token, by, tls: Tls::Verified, roots: RDS_ROOTS.to_vec() }
     }
 
     /// What to do where the server refuses this login.
     pub fn remedy(&self) -> String {
         match &self.by {
             By::Secret => {
-                "Put the current user and password into the secret, or allow this address in pg_hba; then redeploy."
-                    .to_owned()
+                let allow = match self.engine {
+                    Engine::PostgreSql => "allow this address in pg_hba",
+                    Engine::MySql => "allow the user from this address ('user'@'host') and on this database",
+                };
+                format!("Put the current user and password into the secret, or {allow}; then redeploy.")
             }
-            By::Token(named) => format!(
-                "Allow rds-db:connect on dbuser:{named} in the function's role (the template's DatabaseUser), and GRANT rds_iam \
-                 TO {}; then redeploy.",
-                self.user
-            ),
+            By::Token(named) => {
+                let grant = match self.engine {
+                    Engine::PostgreSql => format!("GRANT rds_iam TO {}", self.user),
+                    Engine::MySql => format!("create {} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'", self.user),
+                };
+                format!(
+                    "Allow rds-db:connect on dbuser:{named} in the function's role (the template's DatabaseUser), and {grant}; \
+                     then redeploy."
+                )
+            }
         }
     }
 
@@ -207,8 +225,35 @@ impl Login {
         format!("{} on {}:{}", self.database, self.host, self.port)
     }
 
+    /// For one connection. sqlx's own log of statements is off: they may hold secrets. The server's own modes and time zone stay:
+    /// a migration means what it means to the server's other clients.
+    pub fn mysql_options(&self) -> MySqlConnectOptions {
+        let options = MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port)
+            .database(&self.database)
+            .username(&self.user)
+            .password(self.password.expose())
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None)
+            .disable_statement_logging();
+        let options = match self.by {
+            By::Secret => options,
+            // The token is the password, and TLS is verified.
+            By::Token(_) => options.enable_cleartext_plugin(true),
+        };
+        match self.tls {
+            Tls::Verified => options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(self.roots.clone()),
+            Tls::VerifiedAuthority => options.ssl_mode(MySqlSslMode::VerifyCa).ssl_ca_from_pem(self.roots.clone()),
+            Tls::Required => options.ssl_mode(MySqlSslMode::Required),
+            Tls::Preferred => options.ssl_mode(MySqlSslMode::Preferred),
+            Tls::None => options.ssl_mode(MySqlSslMode::Disabled),
+        }
+    }
+
     /// For one connection that calls itself so. sqlx's own log of statements is off: they may hold secrets.
-    pub fn options(&self, application_name: &str) -> PgConnectOptions {
+    pub fn postgres_options(&self, application_name: &str) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass()
             .host(&self.host)
             .port(self.port)
@@ -263,6 +308,7 @@ mod tests {
             port: Some(1),
             name: Some("shop".to_owned()),
             cluster: None,
+            engine: None,
         };
         let login = Login::new(&Secret::new(RDS), &overrides).unwrap();
         assert_eq!(login.place(), "shop on 127.0.0.1:1");
@@ -309,8 +355,8 @@ mod tests {
     #[test]
     fn another_engine_is_named() {
         assert_eq!(
-            login(r#"{"engine":"mysql","username":"a","password":"b"}"#).unwrap_err(),
-            "is for engine mysql; greenlight speaks to PostgreSQL only"
+            login(r#"{"engine":"db2-se","username":"a","password":"b"}"#).unwrap_err(),
+            "is for engine db2-se; greenlight speaks to PostgreSQL, MySQL and MariaDB"
         );
     }
 }

@@ -21,29 +21,29 @@ pub enum Shown {
 }
 
 /// Files of one server, in its folder.
-pub(super) struct Files {
+pub(crate) struct Files {
     /// The authority that clients are told to trust.
-    pub(super) authority: PathBuf,
+    pub(crate) authority: PathBuf,
     /// The server's certificate.
-    pub(super) certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// Its key.
-    pub(super) key: PathBuf,
+    pub(crate) key: PathBuf,
     /// The same in memory.
-    pub(super) server: Pair,
+    pub(crate) server: Pair,
     /// The authority that signed it, DER, and the name it is for.
-    pub(super) issuer: (Vec<u8>, String),
+    pub(crate) issuer: (Vec<u8>, String),
     /// The certificate of one user, of the trusted authority, where one was asked for.
-    pub(super) client: Option<Pair>,
+    pub(crate) client: Option<Pair>,
 }
 
 /// A certificate and its key (PKCS #8), DER.
-pub(super) struct Pair {
-    pub(super) certificate: Vec<u8>,
-    pub(super) key: Vec<u8>,
+pub(crate) struct Pair {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
 }
 
 /// Writes them.
-pub(super) fn write(folder: &Path, host: &str, shown: Shown, user: Option<&str>) -> Result<Files> {
+pub(crate) fn write(folder: &Path, host: &str, shown: Shown, user: Option<&str>) -> Result<Files> {
     let (trusted, trusted_root) = authority("greenlight rehearsal: database authority")?;
     let client = user.map(|user| of_user(user, &trusted)).transpose()?;
     let trusted_pem = trusted_root.pem();
