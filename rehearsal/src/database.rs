@@ -14,11 +14,10 @@ use crate::postgres::Postgres;
 use crate::reaper::Reaper;
 
 /// Which one.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// PostgreSQL.
-    #[default]
     Postgres,
     /// MariaDB, which stands for MySQL too.
     MariaDb,

@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use futures::stream::{self, StreamExt as _};
 use greenlight::stage::Stage;
+use rehearsal::database::Engine;
+use rehearsal::mariadb;
 use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
@@ -19,7 +21,7 @@ use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
 use tokio::sync::mpsc;
 
-use crate::terminal::{Interruptions, Page, fail, say};
+use crate::terminal::{Interruptions, Page, fail, note, say};
 use crate::{BAD_INPUT, all_scenarios, scenarios};
 
 /// The scenario that is played when none is named.
@@ -66,6 +68,10 @@ impl Run {
         let loaded = match read_with(&paths, template.as_ref()) {
             Ok(loaded) => loaded,
             Err(code) => return code,
+        };
+        let loaded = match self.playable(loaded) {
+            Ok(loaded) => loaded,
+            Err(error) => return fail(&format!("{error:#}"), 1),
         };
         // Found out now rather than after minutes of rehearsing.
         if let Some(file) = &self.json
@@ -115,6 +121,26 @@ impl Run {
         }
         let files = self.template.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?;
         Ok(Some(TemplateSpec { files, parameters: self.parameter.iter().cloned().collect() }))
+    }
+}
+
+impl Run {
+    /// Without those that need a MariaDB where there is none, which is said; named, they are an error.
+    fn playable(&self, loaded: Vec<Loaded>) -> Result<Vec<Loaded>> {
+        let needs = |it: &Loaded| it.scenario.service.engine() == Engine::MariaDb;
+        if !loaded.iter().any(needs) {
+            return Ok(loaded);
+        }
+        match mariadb::program() {
+            Ok(_) => Ok(loaded),
+            Err(error) if self.all => {
+                let (left_out, kept): (Vec<_>, Vec<_>) = loaded.into_iter().partition(needs);
+                let names: Vec<_> = left_out.iter().map(|it| it.name.as_str()).collect();
+                note(&format!("not played: {}: {error}", names.join(", ")));
+                Ok(kept)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

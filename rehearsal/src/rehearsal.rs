@@ -379,7 +379,7 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
     }
     let _working = world.clock.working();
     let (shown, iam_user) = (service.database_certificate.shown(), service.database_iam_user.as_deref());
-    let database = Database::start(service.database_engine, machine.reaper.as_ref(), shown, iam_user).await?;
+    let database = Database::start(service.engine(), machine.reaper.as_ref(), shown, iam_user).await?;
     if let (Some(user), Some(postgres)) = (iam_user, database.as_postgres()) {
         postgres.create_iam_user(user).await?;
     }

@@ -8,6 +8,7 @@ use greenlight::stage::Stage;
 
 use super::{AlarmSpec, AlarmTarget, Scenario, Version};
 use crate::alb::metrics;
+use crate::database::Engine;
 use crate::scenario::migrations;
 use crate::world::deployments::Platform;
 
@@ -100,6 +101,21 @@ impl Scenario {
                 sense.refuse(place, "there are no migrations here: the service has `database: false`");
             }
             return;
+        }
+        if let Some(engine) = service.database_engine.as_ref().filter(|it| it.value == Engine::MariaDb) {
+            let place = engine.referenced;
+            if service.database_iam_user.is_some() {
+                sense.refuse(
+                    place,
+                    "the gate that judges tokens of IAM speaks PostgreSQL; leave `database_iam_user` out",
+                );
+            }
+            if self.runs_sample_service() {
+                sense.refuse(
+                    place,
+                    "the sample service speaks to PostgreSQL; name a `command` of your own, and `migrations`",
+                );
+            }
         }
         let Some(folder) = &service.migrations else { return };
         let path = sense.folder.join(&folder.value);

@@ -41,7 +41,7 @@ pub struct ServiceSpec {
     pub database: bool,
     /// Which one: `postgres`, or `mariadb` where it is installed.
     #[serde(default)]
-    pub database_engine: Engine,
+    pub database_engine: Option<Spanned<Engine>>,
     /// What RDS says of it: `available`, `storage-full`, …
     #[serde(default = "available")]
     pub database_status: String,
@@ -153,6 +153,13 @@ impl Zone {
             Self::A => ZONES[0],
             Self::B => ZONES[1],
         }
+    }
+}
+
+impl ServiceSpec {
+    /// Which database there is for it.
+    pub fn engine(&self) -> Engine {
+        self.database_engine.as_ref().map_or(Engine::Postgres, |engine| engine.value)
     }
 }
 

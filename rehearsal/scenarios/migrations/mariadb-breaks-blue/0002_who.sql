@@ -1,0 +1,1 @@
+ALTER TABLE greetings CHANGE COLUMN greeted who VARCHAR(40) NOT NULL;
