@@ -9,6 +9,7 @@
 mod batch;
 mod facts;
 mod finding;
+pub mod mysql;
 mod name;
 mod own;
 mod squawk;
