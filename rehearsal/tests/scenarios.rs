@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 #[path = "support/programs.rs"]
 mod programs;
 
-/// The one scenario whose rows come in an order of chance.
-const WITHOUT_TRANSCRIPT: &str = "alarm-in-the-bake";
+/// The one scenario where chance decides what a check says: whether green has been compared with blue when the alarm fires.
+const WITHOUT_ONE_ROW: (&str, &str) = ("alarm-in-the-bake", "green-is-no-worse-than-blue");
 
 /// Those that need a MariaDB.
 const MARIADB: [&str; 2] = ["mariadb-migrations", "mariadb-migration-breaks-blue"];
@@ -60,7 +60,28 @@ fn play(name: &str) {
     for (pattern, stands_for) in VARIES {
         settings.add_filter(pattern, *stands_for);
     }
-    settings.bind(|| insta::assert_snapshot!(name, spine(transcript)));
+    let spine = match WITHOUT_ONE_ROW {
+        (scenario, check) if scenario == name => without_row(&spine(transcript), check),
+        _ => spine(transcript),
+    };
+    settings.bind(|| insta::assert_snapshot!(name, spine));
+}
+
+/// The report without the row of a check; how wide the others' names are set depends on it.
+fn without_row(spine: &str, check: &str) -> String {
+    let (mut kept, mut of_check) = (Vec::new(), false);
+    for line in spine.lines() {
+        let row = ["PASSED", "FAILED", "NOT YET", "CANNOT TELL"].iter().any(|word| line.starts_with(word));
+        if row || line.is_empty() {
+            of_check = line.split_whitespace().any(|word| word == check);
+        }
+        // It may be counted in the first line.
+        let line = line.strip_suffix(" (and 1 more)").unwrap_or(line);
+        if !of_check {
+            kept.push(if row { line.split_whitespace().collect::<Vec<_>>().join(" ") } else { line.to_owned() });
+        }
+    }
+    kept.join("\n")
 }
 
 /// What differs from run to run, and what stands for it.
@@ -133,7 +154,7 @@ macro_rules! scenarios {
             play($name);
         })+
 
-        const PLAYED: &[&str] = &[$($name),+, WITHOUT_TRANSCRIPT];
+        const PLAYED: &[&str] = &[$($name),+];
 
         /// Every file in the folder must be among the tests.
         #[test]
@@ -208,13 +229,8 @@ scenarios! {
     a_test_listener_that_leads_to_blue_tests_nothing = "test-listener-leads-to-blue",
     https_listeners_are_asked_with_the_services_own_name = "https-listeners",
     a_person_stops_the_canary = "stop-by-hand",
+    an_alarm_in_the_bake_takes_users_back = "alarm-in-the-bake",
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
-}
-
-/// Whether the comparison with blue ends before the alarm is seen is chance; the scenario itself says what must be.
-#[test]
-fn an_alarm_in_the_bake_takes_users_back() {
-    played(WITHOUT_TRANSCRIPT);
 }
 
 #[test]
