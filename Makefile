@@ -24,7 +24,7 @@ fmt:
 	@cargo fmt --all --check
 
 clippy:
-	@cargo clippy --locked --workspace --all-targets --features before-allow-traffic/mariadb,rehearsal/mariadb -- -D warnings
+	@cargo clippy --locked --workspace --all-targets --features before-allow-traffic/mariadb,before-install/mariadb,rehearsal/mariadb -- -D warnings
 
 doc:
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
