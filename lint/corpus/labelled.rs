@@ -1,41 +1,19 @@
 //! The labelled files of this folder, and what the database of `schema.sql` says of their tables.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use greenlight_lint::{Column, Facts, Harm, Name, Relation, SMALL};
+use greenlight_lint::{Column, Facts, Name, Relation, SMALL};
 
-/// A file and its label.
-pub(crate) struct File {
-    /// What it does to blue; `None` when it is safe.
-    pub(crate) harm: Option<Harm>,
-    /// `breaks/drop_column.sql`.
-    pub(crate) name: String,
-    /// Its text.
-    pub(crate) sql: String,
-}
+use crate::file::{File, files};
 
 /// Every file; its folder is its label.
 pub(crate) fn corpus() -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let mut files = Vec::new();
-    for (label, harm) in
-        [("breaks", Some(Harm::Breaks)), ("blocks", Some(Harm::Blocks)), ("opaque", Some(Harm::Opaque)), ("safe", None)]
-    {
-        let entries = std::fs::read_dir(folder.join(label)).expect("the corpus is there");
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("it can be read").path()).collect();
-        paths.sort();
-        for path in paths {
-            let name = format!("{label}/{}", path.file_name().expect("a file").to_string_lossy());
-            files.push(File { harm, name, sql: std::fs::read_to_string(path).expect("it can be read") });
-        }
-    }
-    files
+    files("corpus")
 }
 
 /// What the database of `corpus/schema.sql` says.
 pub(crate) fn facts() -> Facts {
-    let column = |kind: &str, not_null| Column { kind: kind.to_owned(), not_null };
+    let column = |kind: &str, not_null| Column { kind: kind.to_owned(), not_null, has_default: false };
     let names = |names: &[&str]| names.iter().map(|name| Name::new(name)).collect();
     let large = Relation { bytes: 2 * SMALL, ..Relation::default() };
     let orders = Relation {

@@ -5,10 +5,13 @@ use std::process::{Command, ExitCode};
 
 use greenlight_lint::{Facts, Migration, Weight, lint};
 
+#[path = "../corpus/file.rs"]
+mod file;
 #[path = "../corpus/labelled.rs"]
 mod labelled;
 
-use labelled::{File, corpus, facts};
+use file::File;
+use labelled::{corpus, facts};
 
 /// Rules of squawk's that say nothing about the version that still serves.
 const OF_STYLE: &str = "require-lock-timeout,require-statement-timeout,prefer-bigint-over-int,prefer-bigint-over-smallint,\

@@ -5,7 +5,7 @@ use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstNode, Stm
 
 use crate::Migration;
 use crate::facts::Facts;
-use crate::finding::{Finding, Harm, Verdict, Weight};
+use crate::finding::{Finding, Findings, Harm, Verdict, Weight};
 use crate::name::Name;
 use crate::own;
 use crate::squawk::{Violation, verdict, violations};
@@ -46,11 +46,7 @@ impl<'a> Batch<'a> {
         let mut unchecked = Vec::new();
         for unit in units(file.sql) {
             let enough = findings.are_enough();
-            let mut tell = |verdict: Verdict, statement: String| {
-                let Verdict { harm, weight, suffers, instead } = verdict;
-                let (file, line) = (file.name.to_owned(), unit.line);
-                findings.tell(Finding { file, line, statement, harm, weight, suffers, instead });
-            };
+            let mut tell = |verdict: Verdict, statement| findings.tell(verdict.of(file.name, unit.line, statement));
             let Some(stmt) = unit.stmt() else {
                 let why = unit.opaque.unwrap_or("its grammar is not known here");
                 tell(Verdict::opaque(why, "write it so that it can be read"), summary(&unit.text));
@@ -94,7 +90,7 @@ impl<'a> Batch<'a> {
         });
         let mut verdicts: Vec<(Verdict, Option<AlterTableAction>)> = Vec::new();
         for (verdict, action) in squawk.chain(own::verdicts(unit, stmt, self.facts)) {
-            let verdict = if small && verdict.harm == Harm::Blocks { over_at_once(verdict) } else { verdict };
+            let verdict = if small && verdict.harm == Harm::Blocks { verdict.over_at_once() } else { verdict };
             // One harm of an action is told once; the heavier one.
             match verdicts.iter_mut().find(|(told, of)| told.harm == verdict.harm && *of == action) {
                 Some((told, _)) if told.weight == Weight::Remark && verdict.weight == Weight::Stops => *told = verdict,
@@ -204,7 +200,7 @@ impl<'a> Batch<'a> {
                             "its writes wait while every row is checked, for the file that adds it holds its lock",
                             "VALIDATE CONSTRAINT in the next file",
                         );
-                        verdicts.push(if self.facts.is_small(&table) { over_at_once(verdict) } else { verdict });
+                        verdicts.push(if self.facts.is_small(&table) { verdict.over_at_once() } else { verdict });
                     }
                 }
                 _ => {}
@@ -279,43 +275,6 @@ impl<'a> Batch<'a> {
             _ => summary(&unit.text),
         }
     }
-}
-
-/// What is told of a file.
-#[derive(Default)]
-struct Findings {
-    told: Vec<Finding>,
-    stops: usize,
-    remarks: usize,
-}
-
-impl Findings {
-    /// More of a kind help nobody, and a file may have a statement for every row of a table.
-    const AT_MOST: usize = 1000;
-
-    /// Whether no more is told, whatever is found.
-    fn are_enough(&self) -> bool {
-        self.stops == Self::AT_MOST
-    }
-
-    /// Tells it once, should it be found twice on one line.
-    fn tell(&mut self, finding: Finding) {
-        let count = match finding.weight {
-            Weight::Stops => &mut self.stops,
-            Weight::Remark => &mut self.remarks,
-        };
-        let told = self.told.iter().rev().take_while(|told| told.line == finding.line).any(|told| *told == finding);
-        if !told && *count < Self::AT_MOST {
-            *count += 1;
-            self.told.push(finding);
-        }
-    }
-}
-
-/// A lock on a small table is gone before anybody waits for it.
-fn over_at_once(verdict: Verdict) -> Verdict {
-    let suffers = format!("{}, which is over at once: the table is small", verdict.suffers);
-    Verdict { suffers, ..verdict.remarked() }
 }
 
 /// `DEFAULT -1` is as constant as `DEFAULT 1`.

@@ -26,7 +26,7 @@ pub struct Relation {
     pub bytes: u64,
     /// Its columns.
     pub columns: BTreeMap<Name, Column>,
-    /// Its constraints: whether each is a primary key or unique.
+    /// Its constraints: whether each is a primary key or unique. In MySQL its indexes, for there a unique one is the constraint.
     pub constraints: BTreeMap<Name, bool>,
     /// Columns that a validated CHECK keeps from being null.
     pub never_null: BTreeSet<Name>,
@@ -35,10 +35,13 @@ pub struct Relation {
 /// A column as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Column {
-    /// Its type as PostgreSQL writes it: `character varying(10)`.
+    /// Its type as PostgreSQL writes it: `character varying(10)`; of MySQL its `column_type`: `bigint unsigned`.
     pub kind: String,
     /// Whether it refuses nulls.
     pub not_null: bool,
+    /// Whether it has a value for whoever gives it none: a default, its own count or an expression. Asked only of MySQL, where
+    /// MODIFY takes away what it does not repeat.
+    pub has_default: bool,
 }
 
 impl Facts {

@@ -92,4 +92,47 @@ impl Verdict {
     pub(crate) fn remark(suffers: impl Into<String>, instead: &'static str) -> Self {
         Self::breaks(suffers, instead).remarked()
     }
+
+    /// The same of a small table: a lock on it is gone before anybody waits for it.
+    pub(crate) fn over_at_once(self) -> Self {
+        let suffers = format!("{}, which is over at once: the table is small", self.suffers);
+        Self { suffers, ..self.remarked() }
+    }
+
+    /// What is told of a statement.
+    pub(crate) fn of(self, file: &str, line: usize, statement: String) -> Finding {
+        let Self { harm, weight, suffers, instead } = self;
+        Finding { file: file.to_owned(), line, statement, harm, weight, suffers, instead }
+    }
+}
+
+/// What is told of a file.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) told: Vec<Finding>,
+    stops: usize,
+    remarks: usize,
+}
+
+impl Findings {
+    /// More of a kind help nobody, and a file may have a statement for every row of a table.
+    const AT_MOST: usize = 1000;
+
+    /// Whether no more is told, whatever is found.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.stops == Self::AT_MOST
+    }
+
+    /// Tells it once, should it be found twice on one line.
+    pub(crate) fn tell(&mut self, finding: Finding) {
+        let count = match finding.weight {
+            Weight::Stops => &mut self.stops,
+            Weight::Remark => &mut self.remarks,
+        };
+        let told = self.told.iter().rev().take_while(|told| told.line == finding.line).any(|told| *told == finding);
+        if !told && *count < Self::AT_MOST {
+            *count += 1;
+            self.told.push(finding);
+        }
+    }
 }

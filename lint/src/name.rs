@@ -1,4 +1,4 @@
-//! Names of database objects, compared as PostgreSQL compares them.
+//! Names of database objects, compared as PostgreSQL compares them. What MySQL does otherwise: [`crate::mysql::table`].
 
 use std::fmt;
 
@@ -23,6 +23,11 @@ impl Name {
         Self(folded)
     }
 
+    /// As [`crate::mysql`] folds it.
+    pub(crate) fn folded(name: String) -> Self {
+        Self(name)
+    }
+
     pub(crate) fn of(node: &impl AstNode) -> Self {
         Self::new(&node.syntax().text().to_string())
     }
@@ -45,10 +50,14 @@ impl Name {
 
     /// Schema and name. A dot in quotes ends nothing.
     fn parts(&self) -> (Option<&str>, &str) {
-        let mut quoted = false;
+        let mut quoted = None;
         let dot = self.0.char_indices().filter(|(_, char)| {
-            quoted ^= *char == '"';
-            *char == '.' && !quoted
+            match quoted {
+                Some(quote) if quote == *char => quoted = None,
+                None if matches!(*char, '"' | '`') => quoted = Some(*char),
+                _ => {}
+            }
+            *char == '.' && quoted.is_none()
         });
         match dot.last() {
             Some((dot, _)) => (Some(&self.0[..dot]), bare(&self.0[dot + 1..])),
@@ -57,9 +66,10 @@ impl Name {
     }
 }
 
-/// `"orders"` is `orders`.
+/// `"orders"` is `orders`, and so it is in backticks.
 fn bare(name: &str) -> &str {
-    name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name)
+    let without = |quote| name.strip_prefix(quote).and_then(|name| name.strip_suffix(quote));
+    without('"').or_else(|| without('`')).unwrap_or(name)
 }
 
 impl fmt::Display for Name {

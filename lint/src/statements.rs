@@ -9,7 +9,8 @@ mod lexer;
 use std::ops::Range;
 
 use body::Body;
-use lexer::{Lexed, Lexer};
+pub(crate) use lexer::Lexed;
+use lexer::Lexer;
 
 /// How many tokens of a statement are kept to tell what it is.
 const HEAD: usize = 256;
@@ -90,7 +91,7 @@ impl Statement<'_> {
 
     /// All its tokens.
     pub fn tokens(&self) -> impl Iterator<Item = Token<'_>> {
-        tokens_of(self.text, self.grammar).map(|(token, _)| token)
+        lexed(self.text, self.grammar).map(|lexed| lexed.token)
     }
 
     /// Its beginning on one line, for people. Texts in quotes are left out: they may be secret.
@@ -113,7 +114,7 @@ pub fn summary(sql: &str) -> String {
 pub(crate) fn summary_of(sql: &str, grammar: Grammar) -> String {
     const LONGEST: usize = 90;
     let (mut out, mut length, mut end) = (String::new(), 0, 0);
-    for (token, place) in tokens_of(sql, grammar) {
+    for Lexed { token, place, .. } in lexed(sql, grammar) {
         if place.start > end && !out.is_empty() {
             out.push(' ');
             length += 1;
@@ -138,12 +139,12 @@ pub(crate) fn summary_of(sql: &str, grammar: Grammar) -> String {
 
 /// The tokens of a text up to one that never ends, each with the bytes it takes.
 pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = (Token<'_>, Range<usize>)> {
-    tokens_of(sql, Grammar::PostgreSql)
+    lexed(sql, Grammar::PostgreSql).map(|Lexed { token, place, .. }| (token, place))
 }
 
-pub(crate) fn tokens_of(sql: &str, grammar: Grammar) -> impl Iterator<Item = (Token<'_>, Range<usize>)> {
+pub(crate) fn lexed(sql: &str, grammar: Grammar) -> impl Iterator<Item = Lexed<'_>> {
     let mut lexer = Lexer::new(sql, grammar);
-    std::iter::from_fn(move || lexer.token().ok()?.map(|Lexed { token, place, .. }| (token, place)))
+    std::iter::from_fn(move || lexer.token().ok()?)
 }
 
 /// The statements of a file, one after the other. Ends after the first error.

@@ -5,17 +5,18 @@ use std::ops::Range;
 use super::{Grammar, Token, Unclosed};
 
 /// A token of a text.
-pub(super) struct Lexed<'a> {
-    pub(super) token: Token<'a>,
-    pub(super) place: Range<usize>,
+#[derive(Clone)]
+pub(crate) struct Lexed<'a> {
+    pub(crate) token: Token<'a>,
+    pub(crate) place: Range<usize>,
     pub(super) line: usize,
     /// The comment that MySQL executes and in which it stands.
-    pub(super) comment: Option<Executed>,
+    pub(crate) comment: Option<Executed>,
 }
 
 /// `/*! … */` or `/*M! … */`: a comment that MySQL or MariaDB executes.
 #[derive(Clone, Copy)]
-pub(super) struct Executed {
+pub(crate) struct Executed {
     pub(super) from: usize,
     line: usize,
     /// Where it ends for a server that takes it for an ordinary comment.

@@ -2,7 +2,11 @@
 
 use greenlight_lint::{Facts, Finding, Migration, Weight, lint};
 
+#[path = "../../corpus/file.rs"]
+mod file;
 mod garbage;
+#[path = "../../corpus/judged.rs"]
+mod judged;
 #[path = "../../corpus/labelled.rs"]
 mod labelled;
 #[path = "../../corpus/spoiled.rs"]
@@ -17,20 +21,9 @@ fn judge(name: &str, sql: &str) -> Vec<Finding> {
 
 #[test]
 fn every_unsafe_file_is_flagged_for_its_harm_and_no_safe_one_is_stopped() {
-    let (mut wrong, mut count) = (Vec::new(), 0);
-    for labelled::File { harm, name, sql } in corpus() {
-        count += 1;
-        let found = judge(&name, &sql);
-        let stops: Vec<_> = found.iter().filter(|finding| finding.weight == Weight::Stops).collect();
-        let right = match harm {
-            Some(harm) => stops.iter().any(|finding| finding.harm == harm),
-            None => stops.is_empty(),
-        };
-        if !right {
-            let told: Vec<_> = found.iter().map(|it| format!("  {:?} {it}", it.weight)).collect();
-            wrong.push(format!("{name}\n{}", told.join("\n")));
-        }
-    }
+    let files = corpus();
+    let wrong = judged::wrong(&files, |file| judge(&file.name, &file.sql));
+    let count = files.len();
     assert!(count >= 80, "{count} files");
     assert!(wrong.is_empty(), "{} of {count} files:\n{}", wrong.len(), wrong.join("\n"));
 }

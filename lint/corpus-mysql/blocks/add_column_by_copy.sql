@@ -1,0 +1,2 @@
+SET old_alter_table = 1;
+ALTER TABLE orders ADD COLUMN weight int;

@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD FULLTEXT INDEX orders_note (note);

@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY note varchar(40) COLLATE utf8mb4_bin;

@@ -1,0 +1,1 @@
+CREATE FULLTEXT INDEX customers_about ON customers (about) ALGORITHM=INPLACE;

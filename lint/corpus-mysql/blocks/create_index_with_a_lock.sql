@@ -1,0 +1,1 @@
+CREATE INDEX by_note ON `orders` (note(10), total DESC) LOCK=SHARED;

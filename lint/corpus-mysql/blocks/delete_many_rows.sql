@@ -1,0 +1,1 @@
+DELETE FROM events WHERE at < '2026-02-01';

@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY sku varchar(40);

@@ -1,0 +1,2 @@
+LOCK TABLES orders WRITE, customers READ;
+UNLOCK TABLES;

@@ -1,0 +1,1 @@
+ALTER TABLE orders ORDER BY sku, note;

@@ -1,0 +1,1 @@
+UPDATE LOW_PRIORITY orders SET note = 'no LIMIT 5' WHERE note IS NULL ORDER BY id;

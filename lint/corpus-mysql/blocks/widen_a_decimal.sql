@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY total decimal(12, 2);

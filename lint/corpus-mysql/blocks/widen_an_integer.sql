@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY quantity bigint NOT NULL DEFAULT 1;

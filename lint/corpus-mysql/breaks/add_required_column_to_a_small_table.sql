@@ -1,0 +1,1 @@
+ALTER TABLE settings ADD owner varchar(40) NOT NULL COMMENT 'never DEFAULT 1';

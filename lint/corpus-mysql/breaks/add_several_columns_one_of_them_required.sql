@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN (weight int, height int NOT NULL), ALGORITHM=INSTANT;

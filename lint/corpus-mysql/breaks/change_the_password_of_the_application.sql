@@ -1,0 +1,1 @@
+ALTER USER 'shop'@'%' IDENTIFIED BY 'another';

@@ -1,0 +1,1 @@
+ALTER TABLE settings CHANGE value value text NOT NULL;

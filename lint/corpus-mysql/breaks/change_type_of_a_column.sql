@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY id varchar(36) NOT NULL;

@@ -1,0 +1,1 @@
+DELETE FROM settings WHERE 1 = 1 /* name = 'x' */;

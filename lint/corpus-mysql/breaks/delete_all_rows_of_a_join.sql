@@ -1,0 +1,1 @@
+DELETE settings FROM settings;

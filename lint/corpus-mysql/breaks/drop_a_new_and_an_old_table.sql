@@ -1,0 +1,2 @@
+CREATE TABLE drafts (id int PRIMARY KEY);
+DROP TABLE drafts, settings;

@@ -1,0 +1,3 @@
+-- it's /* never closed
+ALTER TABLE orders # and here, too: '
+  DROP COLUMN note;

@@ -1,0 +1,1 @@
+/*!50700 ALTER TABLE orders DROP COLUMN note */;

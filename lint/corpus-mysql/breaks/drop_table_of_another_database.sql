@@ -1,0 +1,3 @@
+USE archive;
+CREATE TABLE settings (id int PRIMARY KEY);
+DROP TABLE shop.settings;

@@ -1,0 +1,2 @@
+CREATE PROCEDURE settings() SELECT 1;
+DROP TABLE settings;

@@ -1,0 +1,2 @@
+CREATE TABLE Settings (id int PRIMARY KEY);
+DROP TABLE settings;

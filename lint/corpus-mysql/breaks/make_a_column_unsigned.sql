@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY quantity int unsigned NOT NULL DEFAULT 1;

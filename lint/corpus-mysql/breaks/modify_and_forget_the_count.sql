@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY id bigint unsigned NOT NULL;

@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY quantity int NOT NULL COMMENT 'pieces', ALGORITHM=INSTANT;

@@ -1,0 +1,1 @@
+RENAME TABLE settings TO archive.settings;

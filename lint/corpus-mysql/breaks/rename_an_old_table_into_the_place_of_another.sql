@@ -1,0 +1,1 @@
+RENAME TABLE settings TO settings_old, regions TO settings;

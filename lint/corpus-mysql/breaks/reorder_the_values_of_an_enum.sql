@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY state enum('sent', 'open') NOT NULL DEFAULT 'open';

@@ -1,0 +1,1 @@
+CREATE OR REPLACE TABLE settings (name varchar(40) PRIMARY KEY);

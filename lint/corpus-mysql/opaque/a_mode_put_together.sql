@@ -1,0 +1,1 @@
+SET sql_mode = CONCAT('ANSI', '_QUOTES');

@@ -1,0 +1,1 @@
+ALTER IGNORE TABLE orders ADD UNIQUE (note);

@@ -1,0 +1,1 @@
+/*!99999 SELECT '*/; DROP TABLE settings; -- ' */;

@@ -1,0 +1,4 @@
+SET @what = 'DROP TABLE orders';
+PREPARE it FROM @what;
+EXECUTE it;
+DEALLOCATE PREPARE it;

@@ -1,0 +1,1 @@
+INSTALL SONAME 'auth_ed25519';

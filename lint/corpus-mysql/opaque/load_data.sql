@@ -1,0 +1,1 @@
+LOAD DATA LOCAL INFILE '/tmp/orders.csv' REPLACE INTO TABLE orders;

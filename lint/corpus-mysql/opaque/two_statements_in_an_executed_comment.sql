@@ -1,0 +1,1 @@
+/*!40000 SELECT 1; DROP TABLE settings */;

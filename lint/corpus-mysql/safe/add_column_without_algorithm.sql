@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD remark varchar(40) AFTER note;

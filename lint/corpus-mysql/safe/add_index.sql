@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD INDEX by_note (note), ALGORITHM=INPLACE, LOCK=NONE;

@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD CONSTRAINT by_email UNIQUE KEY (email) USING BTREE;

@@ -1,0 +1,4 @@
+USE archive;
+CREATE TABLE settings (id int PRIMARY KEY);
+ALTER TABLE archive.settings DROP PRIMARY KEY;
+DROP TABLE settings;

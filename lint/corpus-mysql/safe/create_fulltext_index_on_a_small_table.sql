@@ -1,0 +1,1 @@
+CREATE FULLTEXT INDEX settings_value ON settings (value);

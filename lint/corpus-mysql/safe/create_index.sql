@@ -1,0 +1,1 @@
+CREATE INDEX by_note ON orders (note, (lower(email))) COMMENT 'LOCK=SHARED' ALGORITHM=INPLACE LOCK=NONE;

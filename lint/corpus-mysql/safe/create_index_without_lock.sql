@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX by_email ON orders (email);

@@ -1,0 +1,2 @@
+CREATE TRIGGER orders_mail BEFORE UPDATE ON orders FOR EACH ROW
+IF NEW.email IS NULL THEN SET NEW.email = OLD.email; END IF;

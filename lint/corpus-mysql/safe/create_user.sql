@@ -1,0 +1,3 @@
+CREATE USER 'worker'@'%' IDENTIFIED BY 'secret';
+GRANT SELECT ON orders TO 'worker'@'%';
+DROP USER 'worker'@'%';

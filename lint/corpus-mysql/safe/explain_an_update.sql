@@ -1,0 +1,1 @@
+EXPLAIN FORMAT=JSON UPDATE orders SET note = '';

@@ -1,0 +1,1 @@
+INSERT IGNORE INTO orders (sku) SELECT name FROM settings;

@@ -1,0 +1,1 @@
+ALTER TABLE orders CHANGE `Quantity` quantity INTEGER(11) NOT NULL DEFAULT 1;

@@ -1,0 +1,1 @@
+ALTER TABLE orders RENAME INDEX orders_by_customer TO by_customer;

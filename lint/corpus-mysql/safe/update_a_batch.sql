@@ -1,0 +1,1 @@
+UPDATE orders SET note = '' WHERE note IS NULL ORDER BY id LIMIT 5000;

@@ -1,0 +1,1 @@
+CREATE TABLE `drop table orders;` (`delete from` int, `it's` int PRIMARY KEY);
