@@ -70,12 +70,14 @@ pub fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(|code| code.into_owned())
 }
 
-/// The server's message, SQLSTATE and hint. Its detail is left out: it quotes rows. Where the error is not the server's,
+/// The server's message, SQLSTATE and hint. Its detail is left out: it quotes rows. So do some messages of MySQL: what they
+/// quote is left out. Where the error is not the server's,
 /// its first cause: sqlx's own words repeat it.
 pub fn words(error: &sqlx::Error) -> String {
     if let Some(server) = mysql(error) {
         let state = server.code().map(|state| format!(", SQLSTATE {state}")).unwrap_or_default();
-        return format!("{} (error {}{state})", server.message(), server.number());
+        let message = without_texts(server.number(), server.message());
+        return format!("{message} (error {}{state})", server.number());
     }
     let Some(server) = server(error) else {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
@@ -87,6 +89,28 @@ pub fn words(error: &sqlx::Error) -> String {
         out.push_str(hint);
     }
     out
+}
+
+/// MySQL quotes what it stumbles over: the statement's own text, or the value of a row. Either may be secret.
+fn without_texts(number: u16, message: &str) -> String {
+    let (opens, closes) = match number {
+        // Wrong syntax.
+        1064 | 1149 => (" near '", "' at line "),
+        // A duplicate.
+        1062 | 1586 => ("Duplicate entry '", "' for key "),
+        // Of a variable.
+        1231 => (" value of '", "'"),
+        // Of the wrong kind, or out of range.
+        1292 | 1366 | 1367 | 1411 | 1525 | 1690 => ("'", "' for "),
+        _ => return message.to_owned(),
+    };
+    // What has another form than expected is left out from its first quote to its last.
+    let from = message.find(opens).map(|at| at + opens.len()).or_else(|| message.find('\'').map(|at| at + 1));
+    let to = message.rfind(closes).or_else(|| message.rfind('\''));
+    match (from, to) {
+        (Some(from), Some(to)) if from <= to => format!("{}…{}", &message[..from], &message[to..]),
+        _ => message.to_owned(),
+    }
 }
 
 /// The number of an error of MySQL or MariaDB: 1205.
@@ -113,7 +137,7 @@ pub fn jittered(longest: Duration) -> Duration {
 mod tests {
     use std::time::Duration;
 
-    use super::{Class, class, jittered};
+    use super::{Class, class, jittered, without_texts};
 
     #[test]
     fn a_broken_connection_is_lost_and_a_wrong_certificate_is_refused() {
@@ -121,6 +145,28 @@ mod tests {
         assert_eq!(class(&io(std::io::ErrorKind::ConnectionReset)), Class::Lost);
         assert_eq!(class(&io(std::io::ErrorKind::UnexpectedEof)), Class::Lost);
         assert_eq!(class(&io(std::io::ErrorKind::InvalidData)), Class::Refused);
+    }
+
+    #[test]
+    fn what_mysql_quotes_of_statements_and_rows_is_not_told() {
+        for (number, message, told) in [
+            (1064, "wrong syntax to use near 'IS 'it' at line 3' at line 1", "wrong syntax to use near '…' at line 1"),
+            (1062, "Duplicate entry 'it's' for key 'by_name'", "Duplicate entry '…' for key 'by_name'"),
+            (
+                1231,
+                "Variable 'sql_mode' can't be set to the value of 'x'",
+                "Variable 'sql_mode' can't be set to the value of '…'",
+            ),
+            (
+                1366,
+                "Incorrect integer value: 'x' for column 'y' at row 1",
+                "Incorrect integer value: '…' for column 'y' at row 1",
+            ),
+            (1292, "Truncated incorrect DOUBLE value: 'x'", "Truncated incorrect DOUBLE value: '…'"),
+            (1054, "Unknown column 'y' in 'field list'", "Unknown column 'y' in 'field list'"),
+        ] {
+            assert_eq!(without_texts(number, message), told);
+        }
     }
 
     #[test]

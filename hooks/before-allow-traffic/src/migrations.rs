@@ -1,21 +1,19 @@
-//! Migrations of a PostgreSQL database, in sqlx's files and sqlx's ledger.
+//! Migrations of a database, PostgreSQL or MySQL and its kin, in sqlx's files and sqlx's ledger.
 //!
 //! One attempt connects, takes the lock, reads the ledger, applies what is missing and disconnects. It never waits: what
 //! may become possible later ends the attempt with *not yet*, and the next attempt starts from the ledger again. So a
 //! lost connection, a killed function and a second delivery are one case.
 
-pub mod apply;
 pub mod attempt;
 pub mod fault;
 pub mod files;
 pub mod folder;
-pub mod indexes;
-pub mod kind;
 pub mod ledger;
-pub mod lock;
-pub mod session;
+pub mod lock_key;
+pub mod mysql;
+pub mod postgres;
 pub mod source;
-pub mod steps;
+pub mod turn;
 
 pub use greenlight_database::Halt;
 

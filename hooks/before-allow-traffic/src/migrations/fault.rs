@@ -1,45 +1,25 @@
-//! What PostgreSQL's errors mean for a migration: what to say, what to do.
+//! What a database's errors mean for a migration, whatever the engine: what to say, what to do.
 
 use std::time::Duration;
 
 use greenlight::check::CannotTell;
-use greenlight_database::fault::server;
-pub use greenlight_database::fault::{Class, class, jittered, sqlstate, words};
-use sqlx::postgres::PgErrorPosition;
+pub use greenlight_database::fault::{Class, class, jittered, mysql_number, sqlstate, words};
 
 use super::Halt;
 
-/// The character in the statement at which the server stumbled, counted from 1.
-pub fn position(error: &sqlx::Error) -> Option<usize> {
-    match server(error)?.position()? {
-        PgErrorPosition::Original(position) => Some(position),
-        PgErrorPosition::Internal { .. } => None,
-    }
-}
-
-/// What to do about a statement of a migration that the server refused.
-pub fn remedy(error: &sqlx::Error, file: &str) -> String {
-    match sqlstate(error).as_deref() {
-        Some("25001") => format!(
-            "Make \"-- no-transaction\" the very first bytes of {file}, or move the statement to a file of its own that \
-             begins so; then redeploy."
-        ),
-        Some("42501") => {
-            format!("Grant the migration's user what {file} needs, or name another secret; then redeploy.")
-        }
-        Some(code) if code.starts_with("23") => {
-            format!("Clean the rows that contradict {file} in a migration before it; then redeploy.")
-        }
-        Some(code) if code.starts_with("53") => "Give the database the room it lacks; then redeploy.".to_owned(),
-        _ => format!("Correct {file} (it is not recorded as applied, so it may change); then redeploy."),
-    }
+/// Where an engine's people look and what they grant.
+pub struct Advice {
+    /// What shows who keeps it busy: `pg_stat_activity`.
+    pub activity: &'static str,
+    /// The rights that the migration's user needs.
+    pub rights: &'static str,
 }
 
 /// The end of an attempt because one of our own questions, not a migration's statement, went wrong.
 /// `what` was asked: `the ledger`.
-pub fn halt(what: &str, place: &str, error: sqlx::Error) -> Halt {
-    let said = words(&error);
-    match class(&error) {
+pub fn halt(what: &str, place: &str, error: &sqlx::Error, advice: &Advice) -> Halt {
+    let said = words(error);
+    match class(error) {
         Class::Lost => CannotTell {
             asked: format!("{what} of {place}: the connection was lost"),
             remedy: "Look at the database's events for a failover or restart, then redeploy: what is recorded is not \
@@ -52,12 +32,14 @@ pub fn halt(what: &str, place: &str, error: sqlx::Error) -> Halt {
         Class::Busy | Class::Unready => Halt::not_yet(
             format!("{what} of {place}: {said}"),
             jittered(Duration::from_secs(2)),
-            "Find out what keeps the database busy (pg_stat_activity), then redeploy.",
+            format!("Find out what keeps the database busy ({}), then redeploy.", advice.activity),
         ),
         Class::Cancelled | Class::Refused => Halt::no(
             format!("{what} of {place}: {said}"),
-            "Give the migration's user the rights it needs on schema and ledger (CREATE on the schema, SELECT, INSERT, \
-             UPDATE on _sqlx_migrations), then redeploy.",
+            format!(
+                "Give the migration's user the rights it needs on schema and ledger ({}), then redeploy.",
+                advice.rights
+            ),
         ),
     }
 }

@@ -1,14 +1,12 @@
-//! What is recorded as applied: sqlx's table, and beside it how far a file without a transaction has come.
+//! What the books say, whatever the engine: what is applied, and how far a file has come that is run step by step.
 
-use sqlx::AssertSqlSafe;
+use sha2::{Digest, Sha384};
 
-use super::Halt;
-use super::fault::halt;
 use super::files::File;
-use super::session::Session;
+use super::{Halt, counted};
 
 /// Tables by which other tools remember what they applied.
-const OTHER_TOOLS: [(&str, &str); 10] = [
+pub const OTHER_TOOLS: [(&str, &str); 10] = [
     ("alembic_version", "Alembic"),
     ("flyway_schema_history", "Flyway"),
     ("databasechangelog", "Liquibase"),
@@ -21,12 +19,6 @@ const OTHER_TOOLS: [(&str, &str); 10] = [
     ("knex_migrations", "Knex"),
 ];
 
-/// sqlx's table, and ours beside it, both in the schema in which sqlx's was found.
-pub struct Ledger {
-    table: String,
-    steps: String,
-}
-
 /// A row of sqlx's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -38,7 +30,7 @@ pub struct Applied {
     pub checksum: Vec<u8>,
 }
 
-/// How far a file without a transaction has come.
+/// How far a file has come that is run step by step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// So many of its steps are done.
@@ -49,178 +41,79 @@ pub struct Progress {
     pub digest: Vec<u8>,
 }
 
-impl Ledger {
-    /// The ledger of this database; `None` if it has none yet.
-    pub async fn find(session: &mut Session) -> Result<Option<Self>, Halt> {
-        const SQL: &str = "SELECT format('%I.%I', n.nspname, c.relname), format('%I._greenlight_steps', n.nspname) \
-             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('_sqlx_migrations')";
-        let found: Option<(String, String)> = sqlx::query_as(SQL)
-            .persistent(false)
-            .fetch_optional(&mut session.connection)
-            .await
-            .map_err(|error| halt("the ledger", &session.place, error))?;
-        Ok(found.map(|(table, steps)| Self { table, steps }))
+/// Counts the steps of a file, and keeps the checksum of those that are done.
+pub struct Tally {
+    /// How far the file has come.
+    pub progress: Progress,
+    of: usize,
+    digest: Sha384,
+}
+
+impl Tally {
+    /// Of so many steps.
+    pub fn new(of: usize, progress: Progress) -> Self {
+        Self { progress, of, digest: Sha384::new() }
     }
 
-    /// Makes an empty one, exactly sqlx's, unless another tool keeps the books of this database.
-    pub async fn create(session: &mut Session) -> Result<Self, Halt> {
-        for (table, tool) in OTHER_TOOLS {
-            let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-                .persistent(false)
-                .bind(table)
-                .fetch_one(&mut session.connection)
-                .await
-                .map_err(|error| halt("the ledger", &session.place, error))?;
-            if there {
-                return Err(Halt::no(
-                    format!(
-                        "{} is migrated by another tool: it has {tool}'s table {table} and no _sqlx_migrations",
-                        session.place
-                    ),
-                    "Go on with that tool; or, if greenlight is to take over from here, create the table \
-                     _sqlx_migrations with `sqlx migrate info` and redeploy.",
-                ));
-            }
+    /// The next step, with its statements: how far the file has come once it is done.
+    pub fn count<'a>(&mut self, index: usize, statements: impl Iterator<Item = &'a str>) -> Progress {
+        for text in statements {
+            self.digest.update(text);
+            self.digest.update([0]);
         }
-        let made = session
-            .run(
-                "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
-                 installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, \
-                 execution_time BIGINT NOT NULL)",
-            )
-            .await;
-        made.map_err(|error| halt("a new ledger", &session.place, error))?;
-        let found = Self::find(session).await?;
-        found.ok_or_else(|| {
-            Halt::no(
-                format!("{} took a new table _sqlx_migrations, but its user does not see it", session.place),
-                "Give the migration's user a search_path that begins with the schema it creates tables in; then redeploy.",
-            )
-        })
+        Progress { done: index + 1, in_doubt: false, digest: self.digest.clone().finalize().to_vec() }
     }
 
-    /// All rows, by version.
-    pub async fn rows(&self, session: &mut Session) -> Result<Vec<Applied>, Halt> {
-        let sql = format!("SELECT version, success, checksum FROM {} ORDER BY version", self.table);
-        let rows: Vec<(i64, bool, Vec<u8>)> = sqlx::query_as(AssertSqlSafe(sql))
-            .persistent(false)
-            .fetch_all(&mut session.connection)
-            .await
-            .map_err(|error| halt("the ledger", &session.place, error))?;
-        Ok(rows.into_iter().map(|(version, success, checksum)| Applied { version, success, checksum }).collect())
-    }
-
-    /// Books a file as applied. Called in the file's own transaction.
-    pub async fn book(&self, session: &mut Session, file: &File, took: std::time::Duration) -> Result<(), sqlx::Error> {
-        let sql = format!(
-            "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ($1, $2, TRUE, $3, $4) \
-             ON CONFLICT (version) DO UPDATE SET success = TRUE, checksum = excluded.checksum, \
-             execution_time = excluded.execution_time",
-            self.table
-        );
-        self.write(session, sql, file, i64::try_from(took.as_nanos()).unwrap_or(-1)).await
-    }
-
-    /// How far this file has come; `None` if it was not begun.
-    pub async fn progress(&self, session: &mut Session, file: &File) -> Result<Option<Progress>, sqlx::Error> {
-        let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-            .persistent(false)
-            .bind(&self.steps)
-            .fetch_one(&mut session.connection)
-            .await?;
-        if !there {
-            return Ok(None);
+    /// Whether the steps that an earlier run has done are still those of the file; `counted` is what [`Self::count`] gave for
+    /// the last of them, `None` where the file has fewer now.
+    pub fn is_of(&self, file: &File, counted: Option<&Progress>) -> Result<(), Halt> {
+        match counted {
+            Some(last) if last.digest == self.progress.digest => Ok(()),
+            _ => Err(changed(file, self.progress.done, self.of)),
         }
-        let sql = format!("SELECT done, in_doubt, digest FROM {} WHERE version = $1", self.steps);
-        let found: Option<(i32, bool, Vec<u8>)> = sqlx::query_as(AssertSqlSafe(sql))
-            .persistent(false)
-            .bind(file.version)
-            .fetch_optional(&mut session.connection)
-            .await?;
-        Ok(found.map(|(done, in_doubt, digest)| Progress {
-            done: usize::try_from(done).unwrap_or(0),
-            in_doubt,
-            digest,
-        }))
     }
 
-    /// Books a file as begun: unfinished for sqlx, which then keeps its hands off it; no step done for us.
-    pub async fn begin(&self, session: &mut Session, file: &File) -> Result<(), sqlx::Error> {
-        let table = format!(
-            "CREATE TABLE IF NOT EXISTS {} (version BIGINT PRIMARY KEY, done INTEGER NOT NULL, in_doubt BOOLEAN NOT NULL, \
-             digest BYTEA NOT NULL)",
-            self.steps
-        );
-        session.run("BEGIN").await?;
-        session.run(&table).await?;
-        let sql = format!(
-            "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ($1, $2, FALSE, $3, $4)",
-            self.table
-        );
-        self.write(session, sql, file, -1).await?;
-        self.keep(session, file, &Progress::default()).await?;
-        session.run("COMMIT").await?;
-        Ok(())
+    /// What became of the steps before one that failed.
+    pub fn rest(&self) -> String {
+        match self.progress.done {
+            0 => "none of the file's steps was done".to_owned(),
+            done => format!("{done} of the file's {} steps are done and stay", self.of),
+        }
     }
+}
 
-    /// Books how far a file has come.
-    pub async fn keep(&self, session: &mut Session, file: &File, progress: &Progress) -> Result<(), sqlx::Error> {
-        let sql = format!(
-            "INSERT INTO {} (version, done, in_doubt, digest) VALUES ($1, $2, $3, $4) ON CONFLICT (version) \
-             DO UPDATE SET done = excluded.done, in_doubt = excluded.in_doubt, digest = excluded.digest",
-            self.steps
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .persistent(false)
-            .bind(file.version)
-            .bind(i32::try_from(progress.done).unwrap_or(i32::MAX))
-            .bind(progress.in_doubt)
-            .bind(&progress.digest)
-            .execute(&mut session.connection)
-            .await?;
-        Ok(())
-    }
+/// Whether the books have this file as applied.
+pub fn is_applied(rows: &[Applied], file: &File) -> bool {
+    rows.iter().any(|row| row.version == file.version && row.success)
+}
 
-    /// Books a file as finished, and forgets its steps.
-    pub async fn finish(
-        &self,
-        session: &mut Session,
-        file: &File,
-        took: std::time::Duration,
-    ) -> Result<(), sqlx::Error> {
-        session.run("BEGIN").await?;
-        self.book(session, file, took).await?;
-        self.forget_steps(session, file).await?;
-        session.run("COMMIT").await?;
-        Ok(())
-    }
+/// A file that was begun, and nobody knows how far it came.
+pub fn another_tools(file: &File) -> Halt {
+    Halt::no(
+        format!("{} is recorded as begun and not finished, by another tool than greenlight", file.name),
+        format!(
+            "See what of {} is done, undo it, delete the row of version {} from _sqlx_migrations; then redeploy.",
+            file.name, file.version
+        ),
+    )
+}
 
-    /// As if a file had never been begun. Only when none of its steps was.
-    pub async fn forget(&self, session: &mut Session, file: &File) -> Result<(), sqlx::Error> {
-        session.run("BEGIN").await?;
-        let sql = format!("DELETE FROM {} WHERE version = $1 AND NOT success", self.table);
-        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(file.version);
-        query.execute(&mut session.connection).await?;
-        self.forget_steps(session, file).await?;
-        session.run("COMMIT").await?;
-        Ok(())
-    }
+/// A database that another tool keeps the books of.
+pub fn migrated_by(place: &str, table: &str, tool: &str) -> Halt {
+    Halt::no(
+        format!("{place} is migrated by another tool: it has {tool}'s table {table} and no _sqlx_migrations"),
+        "Go on with that tool; or, if greenlight is to take over from here, create the table _sqlx_migrations with `sqlx \
+         migrate info` and redeploy.",
+    )
+}
 
-    async fn forget_steps(&self, session: &mut Session, file: &File) -> Result<(), sqlx::Error> {
-        let sql = format!("DELETE FROM {} WHERE version = $1", self.steps);
-        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(file.version);
-        query.execute(&mut session.connection).await?;
-        Ok(())
-    }
-
-    async fn write(&self, session: &mut Session, sql: String, file: &File, took: i64) -> Result<(), sqlx::Error> {
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .persistent(false)
-            .bind(file.version)
-            .bind(&file.description)
-            .bind(&file.checksum)
-            .bind(took);
-        query.execute(&mut session.connection).await?;
-        Ok(())
-    }
+fn changed(file: &File, done: usize, of: usize) -> Halt {
+    let done = counted(done, "step");
+    Halt::no(
+        format!(
+            "{} was changed where an earlier run has already done {done} (it has {of} now); nothing more was done",
+            file.name
+        ),
+        format!("Put the first {done} of {} back as before and correct only what follows; then redeploy.", file.name),
+    )
 }

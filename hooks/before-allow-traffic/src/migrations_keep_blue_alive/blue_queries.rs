@@ -7,10 +7,10 @@ use greenlight_lint::statements::{Statement, statements};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::time::Instant;
 
-use crate::migrations::fault::{halt, words};
 use crate::migrations::files::File;
-use crate::migrations::kind::Kind;
-use crate::migrations::session::Session;
+use crate::migrations::postgres::fault::{halt, words};
+use crate::migrations::postgres::kind::Kind;
+use crate::migrations::postgres::session::Session;
 use crate::migrations::{Halt, counted};
 
 /// How long a statement may take: others wait behind its locks, which are held until everything is rolled back.

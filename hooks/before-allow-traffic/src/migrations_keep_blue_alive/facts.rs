@@ -9,8 +9,8 @@ use serde::Deserialize;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::migrations::Halt;
-use crate::migrations::fault::halt;
-use crate::migrations::session::Session;
+use crate::migrations::postgres::fault::halt;
+use crate::migrations::postgres::session::Session;
 
 /// A planner that needs longer than this for a statement is not waited for.
 const ESTIMATE_WITHIN: Duration = Duration::from_secs(2);
@@ -83,7 +83,8 @@ pub async fn facts(session: &mut Session, questions: &Questions) -> Result<Facts
 
 fn relation(found: Found) -> (Name, Relation) {
     let Found { name, bytes, columns, constraints, never_null } = found;
-    let column = |it: FoundColumn| (Name::new(&it.name), Column { kind: it.kind, not_null: it.not_null });
+    let column =
+        |it: FoundColumn| (Name::new(&it.name), Column { kind: it.kind, not_null: it.not_null, has_default: false });
     let relation = Relation {
         bytes,
         columns: columns.into_iter().map(column).collect(),

@@ -102,8 +102,8 @@ async fn a_secret_without_a_password_or_of_another_engine() {
     let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     secret(&world, |value| value.replace("\"password\"", "\"pass\""));
     assert_eq!(refused(&world).await.0, "secret orders/migrator has no password");
-    secret(&world, |value| value.replace("postgres", "mysql"));
-    assert!(refused(&world).await.0.starts_with("secret orders/migrator is for engine mysql"));
+    secret(&world, |value| value.replace("postgres", "oracle-ee"));
+    assert!(refused(&world).await.0.starts_with("secret orders/migrator is for engine oracle-ee"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use before_allow_traffic::migrations::session::Session;
+use before_allow_traffic::migrations::postgres::session::Session;
 use before_allow_traffic::migrations_keep_blue_alive::MigrationsKeepBlueAlive;
 use before_allow_traffic::migrations_keep_blue_alive::facts::facts;
 use before_allow_traffic::preparation::Prepared;

@@ -10,6 +10,7 @@ mod interruptions;
 mod keep_blue_alive;
 mod locks;
 mod normal_life;
+mod patience;
 mod progress;
 mod server;
 mod sqlx_interop;

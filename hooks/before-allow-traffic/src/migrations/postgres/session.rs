@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::time::timeout;
 
 use super::fault::halt;
-use super::{Halt, lock};
+use super::lock;
+use crate::migrations::Halt;
 
 /// Kept between the server's own end of a statement and ours, so that its message still arrives.
 const MARGIN: Duration = Duration::from_secs(1);

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use super::Halt;
 use super::fault::{halt, jittered};
 use super::session::Session;
+use crate::migrations::Halt;
+use crate::migrations::lock_key::key_for;
 
 /// How long until the lock is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -69,18 +70,6 @@ async fn key(session: &mut Session) -> Result<i64, Halt> {
     Ok(*session.lock_key.insert(key_for(&name)))
 }
 
-/// sqlx's key for a database of this name.
-fn key_for(database: &str) -> i64 {
-    0x3d32_ad9e * i64::from(crc32(database.as_bytes()))
-}
-
-/// CRC-32 as in zip and Ethernet.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
-    })
-}
-
 async fn held(session: &mut Session, key: i64) -> Result<Halt, Halt> {
     const SQL: &str = "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'an application without a name'), \
          coalesce(host(a.client_addr), 'a local socket'), \
@@ -114,16 +103,4 @@ async fn held(session: &mut Session, key: i64) -> Result<Halt, Halt> {
             ),
         ),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{crc32, key_for};
-
-    /// The check value that every catalogue of CRCs gives for this one.
-    #[test]
-    fn the_checksum_is_the_common_crc_32() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(key_for(""), 0);
-    }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::Halt;
 use super::fault::{halt, jittered};
 use super::session::Session;
+use crate::migrations::Halt;
 
 /// What there is under an index's name.
 #[derive(Clone, Debug, PartialEq, Eq)]

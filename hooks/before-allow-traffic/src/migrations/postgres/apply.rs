@@ -1,65 +1,15 @@
 //! One file, applied: in one transaction with its row of the ledger, or step by step where it asks for that.
 
-use std::pin::pin;
-use std::time::Duration;
-
 use greenlight_lint::statements::{Statement, statements};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::files::File;
 use super::kind::Kind;
 use super::ledger::Ledger;
 use super::session::Session;
-use super::{Halt, fault, steps};
-
-/// How often a statement that runs on is named in the log.
-const TICK: Duration = Duration::from_secs(5);
-
-/// A file and its place among those that are applied now.
-#[derive(Clone, Copy)]
-pub struct Turn<'a> {
-    /// The file.
-    pub file: &'a File,
-    /// First is 1.
-    pub number: usize,
-    /// How many there are.
-    pub of: usize,
-}
-
-/// A statement's place in its file.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
-    /// First is 1.
-    pub number: usize,
-    /// How many the file has.
-    pub of: usize,
-    /// Rows that the statements before it touched, in this run.
-    pub rows: u64,
-}
-
-/// Why a file was not applied.
-#[derive(Debug)]
-pub enum Failure {
-    /// A statement of the file went wrong.
-    Statement {
-        /// The line of the file.
-        line: usize,
-        /// The statement's beginning.
-        summary: String,
-        /// What became of the rest of the file.
-        rest: String,
-        /// What the server said.
-        error: sqlx::Error,
-    },
-    /// Something else.
-    Halt(Halt),
-}
-
-impl From<Halt> for Failure {
-    fn from(halt: Halt) -> Self {
-        Self::Halt(halt)
-    }
-}
+use super::{fault, steps};
+use crate::migrations::Halt;
+use crate::migrations::files::File;
+use crate::migrations::turn::{Failure, Place, Turn};
 
 /// What is wrong with a file that can be seen before anything is done: one sentence each.
 pub fn inspect(file: &File) -> Vec<String> {
@@ -100,21 +50,15 @@ pub fn inspect(file: &File) -> Vec<String> {
 
 /// Applies a file that [`inspect`] found nothing wrong with.
 pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Result<(), Failure> {
-    let Turn { file, number, of } = turn;
-    tracing::info!(file = %file.name, number, of, "applying {} ({number} of {of})", file.name);
-    let started = Instant::now();
-    session.start_over().await?;
-    let rows = if file.without_transaction() {
-        steps::apply(session, ledger, turn).await?
-    } else {
-        whole(session, ledger, turn).await?
+    let applying = async {
+        session.start_over().await?;
+        if turn.file.without_transaction() {
+            steps::apply(session, ledger, turn).await
+        } else {
+            whole(session, ledger, turn).await
+        }
     };
-    let took = started.elapsed();
-    tracing::info!(
-        file = %file.name, number, of, rows, duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "applied {} ({number} of {of}), {rows} rows in {took:.1?}", file.name
-    );
-    Ok(())
+    turn.logged(applying).await
 }
 
 /// In one transaction with its row of the ledger.
@@ -170,36 +114,5 @@ pub async fn run(
     session.keep_limits().await?;
     let limits = statement.mentions("statement_timeout") || statement.mentions("lock_timeout");
     session.file_sets_limits |= limits && statement.starts_with(&["set"]);
-    let started = Instant::now();
-    let mut running = pin!(session.run(statement.text));
-    let mut named = false;
-    let result = loop {
-        match timeout(TICK, &mut running).await {
-            Ok(result) => break result,
-            Err(_) => still_running(turn, place, statement, started.elapsed()),
-        }
-        named = true;
-    };
-    if let Ok(rows) = &result
-        && named
-    {
-        let (Turn { file, number, of }, elapsed_s) = (turn, started.elapsed().as_secs());
-        tracing::info!(
-            file = %file.name, number, of, line = statement.line, statement_number = place.number, statements = place.of,
-            elapsed_s, rows,
-            "done {} line {} (statement {} of {}), {rows} rows in {elapsed_s} s", file.name, statement.line, place.number, place.of
-        );
-    }
-    result
-}
-
-fn still_running(turn: Turn<'_>, place: Place, statement: &Statement<'_>, elapsed: Duration) {
-    let (Turn { file, number, of }, elapsed_s) = (turn, elapsed.as_secs());
-    let before = if place.number > 1 { format!(", {} rows before it", place.rows) } else { String::new() };
-    tracing::info!(
-        file = %file.name, number, of, line = statement.line, statement_number = place.number, statements = place.of,
-        elapsed_s, rows = place.rows, statement = statement.summary(),
-        "still running {} line {} (file {number} of {of}, statement {} of {}), {elapsed_s} s so far{before}",
-        file.name, statement.line, place.number, place.of
-    );
+    turn.watched(place, statement.line, || statement.summary(), session.run(statement.text)).await
 }

@@ -5,16 +5,18 @@
 //! build left, and runs it again. `SET` is no step: it is done again by every run.
 
 use greenlight_lint::statements::{Statement, statements};
-use sha2::{Digest, Sha384};
 use tokio::time::Instant;
 
-use super::apply::{Failure, Place, Turn, failure, run};
-use super::files::File;
+use super::apply::{failure, run};
+use super::fault;
 use super::indexes::{self, Found};
 use super::kind::Kind;
-use super::ledger::{Ledger, Progress};
+use super::ledger::Ledger;
 use super::session::Session;
-use super::{Halt, counted, fault};
+use crate::migrations::Halt;
+use crate::migrations::files::File;
+use crate::migrations::ledger::{Progress, Tally};
+use crate::migrations::turn::{Failure, Place, Turn};
 
 /// One statement, or everything from `BEGIN` to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,14 +80,13 @@ pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Re
     let file = turn.file;
     let steps = steps(file).map_err(|faults| Halt::no(faults.join("; "), "Correct the file, then redeploy."))?;
     let place = Place { of: steps.iter().map(|step| step.statements.len()).sum(), ..Place::default() };
-    let progress = Progress::default();
-    let mut run = Run { session, ledger, turn, of: steps.len(), place, progress, digest: Sha384::new() };
+    let mut run = Run { session, ledger, turn, place, tally: Tally::new(steps.len(), Progress::default()) };
     let begun = ledger.progress(run.session, file).await.map_err(|error| run.own(error))?;
     match &begun {
-        Some(progress) => run.progress = progress.clone(),
+        Some(progress) => run.tally.progress = progress.clone(),
         None => ledger.begin(run.session, file).await.map_err(|error| run.own(error))?,
     }
-    let (resume, doubt) = (run.progress.done, run.progress.in_doubt);
+    let (resume, doubt) = (run.tally.progress.done, run.tally.progress.in_doubt);
     if resume > 0 || doubt {
         tracing::info!(file = %file.name, done = resume, of = steps.len(), "going on where an earlier run stopped");
     }
@@ -102,25 +103,12 @@ pub async fn apply(session: &mut Session, ledger: &Ledger, turn: Turn<'_>) -> Re
     }
 }
 
-fn changed(file: &File, done: usize, of: usize) -> Halt {
-    let done = counted(done, "step");
-    Halt::no(
-        format!(
-            "{} was changed where an earlier run has already done {done} (it has {of} now); nothing more was done",
-            file.name
-        ),
-        format!("Put the first {done} of {} back as before and correct only what follows; then redeploy.", file.name),
-    )
-}
-
 struct Run<'a> {
     session: &'a mut Session,
     ledger: &'a Ledger,
     turn: Turn<'a>,
-    of: usize,
     place: Place,
-    progress: Progress,
-    digest: Sha384,
+    tally: Tally,
 }
 
 impl Run<'_> {
@@ -128,40 +116,22 @@ impl Run<'_> {
         Failure::Halt(fault::halt(&self.turn.file.name, &self.session.place, error))
     }
 
-    fn digest(&mut self, step: &Step<'_>) {
-        for statement in &step.statements {
-            self.digest.update(statement.text);
-            self.digest.update([0]);
-        }
-    }
-
-    fn finished(&self) -> Vec<u8> {
-        self.digest.clone().finalize().to_vec()
-    }
-
-    fn rest(&self) -> String {
-        match self.progress.done {
-            0 => "none of the file's steps was done".to_owned(),
-            done => format!("{done} of the file's {} steps are done and stay", self.of),
-        }
-    }
-
     async fn steps(&mut self, steps: &[Step<'_>], resume: usize, doubt: bool) -> Result<(), Failure> {
         if steps.len() < resume {
-            return Err(changed(self.turn.file, resume, steps.len()).into());
+            self.tally.is_of(self.turn.file, None)?;
         }
         let mut before = 0;
         for (index, step) in steps.iter().enumerate() {
             self.place.number = before;
             before += step.statements.len();
-            self.digest(step);
-            if index + 1 == resume && self.finished() != self.progress.digest {
-                return Err(changed(self.turn.file, resume, steps.len()).into());
+            let done = self.tally.count(index, step.statements.iter().map(|statement| statement.text));
+            if index + 1 == resume {
+                self.tally.is_of(self.turn.file, Some(&done))?;
             }
             if step.kind == Kind::Setting {
                 self.transaction(step).await?;
             } else if index >= resume {
-                self.step(step, index, doubt && index == resume).await?;
+                self.step(step, done, doubt && index == resume).await?;
             }
         }
         Ok(())
@@ -170,7 +140,7 @@ impl Run<'_> {
     /// A file whose first step was refused was never begun: sqlx's own runners must not trip over its row.
     async fn leave_no_trace(&mut self, failure: &Failure) {
         let refused = matches!(failure, Failure::Statement { error, .. } if fault::class(error) != fault::Class::Lost);
-        if refused && self.progress.done == 0 && !self.progress.in_doubt {
+        if refused && self.tally.progress.done == 0 && !self.tally.progress.in_doubt {
             let _ = self.ledger.forget(self.session, self.turn.file).await;
         }
     }
@@ -178,12 +148,11 @@ impl Run<'_> {
     async fn book(&mut self, progress: Progress) -> Result<(), Failure> {
         let kept = self.ledger.keep(self.session, self.turn.file, &progress).await;
         kept.map_err(|error| self.own(error))?;
-        self.progress = progress;
+        self.tally.progress = progress;
         Ok(())
     }
 
-    async fn step(&mut self, step: &Step<'_>, index: usize, in_doubt: bool) -> Result<(), Failure> {
-        let done = Progress { done: index + 1, in_doubt: false, digest: self.finished() };
+    async fn step(&mut self, step: &Step<'_>, done: Progress, in_doubt: bool) -> Result<(), Failure> {
         if in_doubt && self.turned_out_well(step).await? {
             return self.book(done).await;
         }
@@ -226,10 +195,10 @@ impl Run<'_> {
             Some(commit) => self.statement(commit).await?,
             None => {
                 let committed = self.session.run("COMMIT").await;
-                committed.map_err(|error| failure(&step.statements[0], error, self.rest()))?;
+                committed.map_err(|error| failure(&step.statements[0], error, self.tally.rest()))?;
             }
         }
-        self.progress = done.clone();
+        self.tally.progress = done.clone();
         Ok(())
     }
 
@@ -251,7 +220,7 @@ impl Run<'_> {
             indexes::clear(self.session, name, table).await?;
         }
         if !was_in_doubt {
-            self.book(Progress { in_doubt: true, ..self.progress.clone() }).await?;
+            self.book(Progress { in_doubt: true, ..self.tally.progress.clone() }).await?;
         }
         self.place.number += 1;
         match run(self.session, self.turn, self.place, statement).await {
@@ -259,7 +228,7 @@ impl Run<'_> {
             Err(error) if was_in_doubt && exists_already(&error) => {}
             Err(error) => {
                 self.tidy(step, &error).await;
-                return Err(failure(statement, error, self.rest()));
+                return Err(failure(statement, error, self.tally.rest()));
             }
         }
         self.book(done).await?;
@@ -280,7 +249,7 @@ impl Run<'_> {
             tracing::warn!(index = name, "an invalid index is left; the next run drops it");
             return;
         }
-        let _ = self.book(Progress { in_doubt: false, ..self.progress.clone() }).await;
+        let _ = self.book(Progress { in_doubt: false, ..self.tally.progress.clone() }).await;
     }
 
     async fn statement(&mut self, statement: &Statement<'_>) -> Result<(), Failure> {
@@ -292,7 +261,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 let _ = self.session.run("ROLLBACK").await;
-                Err(failure(statement, error, self.rest()))
+                Err(failure(statement, error, self.tally.rest()))
             }
         }
     }

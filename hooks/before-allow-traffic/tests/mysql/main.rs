@@ -1,0 +1,17 @@
+//! `migrations-apply` against a real MariaDB.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests: they stop at what is wrong and show it, and look for the programs of MariaDB"
+)]
+
+mod bad_input;
+mod interruptions;
+mod locks;
+mod normal_life;
+#[path = "../migrations_apply/patience.rs"]
+mod patience;
+mod server;
+mod sqlx_interop;
+mod steps;
+mod world;
