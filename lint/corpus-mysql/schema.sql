@@ -29,6 +29,6 @@ CREATE USER 'reports'@'%';
 GRANT SELECT ON orders TO 'shop'@'%';
 
 INSERT INTO settings VALUES ('one', '1'), ('two', '2');
-INSERT INTO customers (email) VALUES ('a@example.com'), ('b@example.com');
-INSERT INTO orders (sku, customer_id) VALUES ('a', 1), ('b', 2), ('c', 3);
+INSERT INTO customers (email) VALUES ('a@example.com'), ('b@example.com'), ('c@example.com');
+INSERT INTO orders (sku, email, customer_id) VALUES ('a', 'a@example.com', 1), ('b', 'b@example.com', 2), ('c', 'c@example.com', 3);
 INSERT INTO events VALUES ('2026-01-01', 'x');

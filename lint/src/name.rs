@@ -43,8 +43,13 @@ impl Name {
         name == other_name && (schema.is_none() || other_schema.is_none() || schema == other_schema)
     }
 
+    /// The schema, or in MySQL the database, that it names.
+    pub fn schema(&self) -> Option<&str> {
+        self.parts().0.map(bare)
+    }
+
     /// Its name alone, which two names of the same object share.
-    pub(crate) fn alone(&self) -> &str {
+    pub fn alone(&self) -> &str {
         self.parts().1
     }
 

@@ -42,6 +42,10 @@ pub(super) fn alter_table(reader: &mut Reader<'_, '_>, habits: Habits) -> Option
         reader.next();
     }
     reader.eat(&["nowait"]);
+    // Before what is done to partitions they stand in front.
+    while said.takes(reader)? {
+        reader.mark(',');
+    }
     let mut clauses = Vec::new();
     let parts = if takes_all(*reader) { vec![*reader] } else { reader.parts() };
     for mut part in parts {

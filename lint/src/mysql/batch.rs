@@ -4,7 +4,7 @@ use super::clause::{Action, Clause, cost_of_new};
 use super::column::Definition;
 use super::cost::Cost;
 use super::kind::{Change, Kind};
-use super::object::Object;
+use super::object::{Object, Objects};
 use super::rules::{Act, LATER, renamed};
 use super::unit::{Unit, units};
 use crate::Migration;
@@ -21,7 +21,7 @@ const KEEPS_TO_IT: &str = "make sure that blue keeps to it";
 pub(super) struct Batch<'a> {
     facts: &'a Facts,
     /// Objects that the files have made.
-    made: Vec<Object>,
+    made: Objects,
     columns: Vec<NewColumn>,
 }
 
@@ -34,7 +34,7 @@ struct NewColumn {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
-        Self { facts, made: Vec::new(), columns: Vec::new() }
+        Self { facts, made: Objects::default(), columns: Vec::new() }
     }
 
     /// Judges the next file.
@@ -214,12 +214,14 @@ impl<'a> Batch<'a> {
 
     /// Remembers what a statement makes.
     fn note(&mut self, act: &Act) {
-        self.made.extend(act.makes.iter().cloned());
+        for made in &act.makes {
+            self.made.add(made.clone());
+        }
         for (old, new) in &act.moves {
             // What takes the place of another is in use.
             let takes_place = act.moves.iter().any(|(left, _)| left == new);
             if self.is_new(old) && !takes_place {
-                self.made.push(new.clone());
+                self.made.add(new.clone());
             }
         }
         let Some(alter) = &act.alter else { return };
@@ -236,7 +238,7 @@ impl<'a> Batch<'a> {
                     }
                 }
                 Action::RenameTable(name) if self.is_new(&Object::relation(alter.table.clone())) => {
-                    self.made.push(Object::relation(name.clone()));
+                    self.made.add(Object::relation(name.clone()));
                 }
                 _ => {}
             }
@@ -246,7 +248,7 @@ impl<'a> Batch<'a> {
     /// Whether the files have made it, and it was not there before.
     fn is_new(&self, object: &Object) -> bool {
         let was_there = object.as_relation().is_some_and(|name| self.facts.relation(name).is_some());
-        !was_there && self.made.iter().any(|made| made.matches(object))
+        !was_there && self.made.have(object)
     }
 
     fn new_column(&self, table: &Name, column: &Name) -> Option<&NewColumn> {

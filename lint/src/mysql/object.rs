@@ -1,5 +1,7 @@
 //! What a name names: a table and a procedure of one name are two things.
 
+use std::collections::HashMap;
+
 use crate::name::Name;
 
 /// An object of the database.
@@ -30,5 +32,20 @@ impl Object {
     /// Whether both may be the same.
     pub(super) fn matches(&self, other: &Self) -> bool {
         self.kind == other.kind && self.name.matches(&other.name)
+    }
+}
+
+/// Many objects, found by their names.
+#[derive(Debug, Default)]
+pub(super) struct Objects(HashMap<String, Vec<Object>>);
+
+impl Objects {
+    pub(super) fn add(&mut self, object: Object) {
+        self.0.entry(object.name.alone().to_owned()).or_default().push(object);
+    }
+
+    /// Whether one of them may be that object.
+    pub(super) fn have(&self, object: &Object) -> bool {
+        self.0.get(object.name.alone()).is_some_and(|named| named.iter().any(|known| known.matches(object)))
     }
 }

@@ -60,14 +60,19 @@ impl Session {
             return unit(vec![Act::opaque("it has more than 64 KiB", READABLE)]);
         }
         let tokens: Vec<_> = lexed(statement.text, Grammar::MySql).collect();
+        let plain: Vec<_> = tokens.iter().filter(|lexed| lexed.comment.is_none()).cloned().collect();
         let mut acts = vec![self.act(&tokens)];
-        if tokens.iter().any(|lexed| lexed.comment.is_some()) {
-            let plain: Vec<_> = tokens.iter().filter(|lexed| lexed.comment.is_none()).cloned().collect();
+        // Nobody says here which of them the server executes.
+        if plain.len() < tokens.len() {
             if !plain.is_empty() {
                 acts.push(self.act(&plain));
             }
+            if tokens.first().is_some_and(|first| first.token.is("use")) {
+                acts.push(Act::opaque("another database may be meant from here on", READABLE));
+            }
+            self.note(&tokens, false);
         }
-        self.note(&tokens);
+        self.note(&plain, true);
         unit(acts)
     }
 
@@ -76,8 +81,8 @@ impl Session {
         read.unwrap_or_else(|| Act::opaque("its grammar is not known here", READABLE))
     }
 
-    /// Remembers what a statement says of later ones.
-    fn note(&mut self, tokens: &[Lexed<'_>]) {
+    /// Remembers what a statement says of later ones; what it allows them only if it is certain that it is executed.
+    fn note(&mut self, tokens: &[Lexed<'_>], certain: bool) {
         let mut reader = Reader::new(tokens, None);
         if reader.eat(&["use"]) {
             self.database = reader.word().map(str::to_owned);
@@ -87,17 +92,20 @@ impl Session {
         }
         if reader.has_anywhere(&["transaction", "isolation", "level"]) {
             // Without SESSION it is of the next transaction only, and that may be over.
-            self.reads_committed =
-                reader.eat_any(&["session", "local"]).is_some() && reader.has_anywhere(&["read", "committed"]);
+            let of_session = reader.eat_any(&["session", "local"]).is_some();
+            self.reads_committed = certain && of_session && reader.has_anywhere(&["read", "committed"]);
         }
         for part in reader.parts() {
             let Some(setting) = Setting::read(part) else { continue };
             let off = setting.value.rest().len() == 1
                 && setting.value.peek().is_some_and(|value| ["0", "off", "false"].iter().any(|word| value.is(word)));
             match setting.name.as_str() {
-                "foreign_key_checks" => self.habits.checks_foreign_keys = !off,
+                "foreign_key_checks" => self.habits.checks_foreign_keys = !(off && certain),
                 "old_alter_table" => self.habits.copies = !off,
                 "alter_algorithm" => self.habits.copies = mentions(setting.value, "copy"),
+                "transaction_isolation" | "tx_isolation" => {
+                    self.reads_committed = certain && mentions(setting.value, "read-committed");
+                }
                 _ => {}
             }
         }
@@ -110,13 +118,17 @@ fn only_inserts(statement: &Statement<'_>) -> bool {
     if !inserts || statement.text.contains("/*!") || statement.text.contains("/*M!") {
         return false;
     }
-    let first = statement.tokens().find_map(|token| match token {
-        Token::Word(word) => {
-            ["select", "set", "table", "value", "values", "with"].iter().find(|it| word.eq_ignore_ascii_case(it))
+    let mut depth = 0_usize;
+    let first = statement.tokens().find_map(|token| {
+        match token {
+            Token::Mark('(') => depth += 1,
+            Token::Mark(')') => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        _ => None,
+        let words = ["select", "set", "table", "value", "values", "with"];
+        words.into_iter().find(|word| depth == 0 && token.is(word))
     });
-    first.is_some_and(|word| ["set", "value", "values"].contains(word))
+    first.is_some_and(|word| ["set", "value", "values"].contains(&word))
 }
 
 /// `SET @@session.sql_mode = ''`, one of them.

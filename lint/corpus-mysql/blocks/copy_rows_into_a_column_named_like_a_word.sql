@@ -1,0 +1,1 @@
+INSERT INTO settings (name, value) SELECT sku, note FROM orders;

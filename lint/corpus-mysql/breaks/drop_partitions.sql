@@ -1,0 +1,1 @@
+ALTER TABLE events DROP PARTITION IF EXISTS before_2025, before_2026;
