@@ -4,7 +4,8 @@
 //!
 //! squawk-linter reads the grammar and knows most rules; what it cannot know is decided here: what an earlier pending file
 //! has made is new and nobody's; a small table is rewritten before anybody notices; a check that is validated already makes
-//! SET NOT NULL free. Without [`Facts`] everything is taken for large and in use.
+//! SET NOT NULL free. Without [`Facts`] everything is taken for large and in use. All this is PostgreSQL's; [`mysql`] does the same
+//! for MySQL and MariaDB.
 
 mod batch;
 mod facts;

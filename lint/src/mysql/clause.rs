@@ -320,8 +320,7 @@ fn table_option(reader: &mut Reader<'_, '_>) -> Option<Action> {
     if reader.is(&["default"]) || reader.is(&["character"]) || reader.is(&["charset"]) || reader.is(&["collate"]) {
         reader.eat(&["default"]);
         charset(reader)?;
-        // What columns have is not changed.
-        return Some(Action::Other(Cost::Online));
+        return Some(Action::Other(Cost::Rebuild));
     }
     let option = reader.eat_any(&[
         "engine",
@@ -366,18 +365,13 @@ fn charset(reader: &mut Reader<'_, '_>) -> Option<()> {
 
 /// What a new column costs.
 pub(super) fn cost_of_new(definition: &Definition) -> Cost {
-    if definition.generated == Generated::Stored
-        || definition.default == Value::Computed
-        || definition.checked
-        || definition.refers
-    {
+    let stored = definition.generated == Generated::Stored;
+    if stored || definition.default == Value::Computed || definition.checked || definition.refers {
         Cost::Copy
     } else if definition.counts {
         Cost::Locked
-    } else if definition.primary {
+    } else if definition.primary || definition.unique || definition.default == Value::Expression {
         Cost::Rebuild
-    } else if definition.unique {
-        Cost::Online
     } else {
         Cost::Instant
     }

@@ -27,7 +27,10 @@ pub(super) enum Value {
     /// None is told, or null.
     None,
     Constant,
-    /// What another function than the clock says.
+    /// In parentheses, though no more than constants: MySQL does not add it at once.
+    /// <https://github.com/vitessio/vitess/issues/16024>
+    Expression,
+    /// What another column, or another function than the clock says.
     Computed,
 }
 
@@ -150,11 +153,12 @@ const CLOCK: [&str; 4] = ["current_timestamp", "now", "localtime", "localtimesta
 
 fn value(reader: &mut Reader<'_, '_>) -> Option<Value> {
     if let Some(inside) = reader.group() {
-        let called = inside
-            .rest()
-            .windows(2)
-            .any(|pair| matches!(pair[0].token, Token::Word(_)) && pair[1].token == Token::Mark('('));
-        return Some(if called { Value::Computed } else { Value::Constant });
+        let named = inside.rest().iter().any(|lexed| match lexed.token {
+            Token::Word(word) => !is_number(word),
+            Token::Quoted(_) => true,
+            Token::Text(_) | Token::Mark(_) => false,
+        });
+        return Some(if named { Value::Computed } else { Value::Expression });
     }
     let _ = reader.mark('-') || reader.mark('+');
     if reader.eat(&["null"]) {
@@ -167,24 +171,28 @@ fn value(reader: &mut Reader<'_, '_>) -> Option<Value> {
     let pointed = reader.mark('.');
     match reader.next()? {
         Token::Text(_) => {}
-        Token::Word(word) if word.starts_with(|char: char| char.is_ascii_digit()) => {
-            if !pointed
-                && reader.mark('.')
-                && matches!(reader.peek(), Some(Token::Word(word)) if word.starts_with(|char: char| char.is_ascii_digit()))
-            {
+        Token::Word(word) if is_number(word) => {
+            let whole = !pointed && reader.mark('.');
+            if whole && matches!(reader.peek(), Some(Token::Word(word)) if is_number(word)) {
                 reader.next();
             }
         }
+        Token::Word(word) if word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false") => {}
+        // `b'1'`, `_utf8mb4'x'` and `DATE '2026-01-01'`; anything else is a function or a column.
+        Token::Word(_) if matches!(reader.peek(), Some(Token::Text(_))) => {}
         Token::Word(_) => {
-            if reader.group().is_some() {
-                return Some(Value::Computed);
-            }
+            reader.group();
+            return Some(Value::Computed);
         }
-        Token::Quoted(_) | Token::Mark(_) => return None,
+        Token::Quoted(_) => return Some(Value::Computed),
+        Token::Mark(_) => return None,
     }
-    // `'a' 'b'`, `b'1'`, `_utf8mb4'x'` and `DATE '2026-01-01'`.
     while matches!(reader.peek(), Some(Token::Text(_))) {
         reader.next();
     }
     Some(Value::Constant)
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|char: char| char.is_ascii_digit())
 }

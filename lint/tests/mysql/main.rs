@@ -74,7 +74,7 @@ fn the_database_is_asked_of_every_table_and_of_the_rows_that_are_locked() {
 
 #[test]
 fn a_finding_says_where_what_and_how_to_write_it() {
-    let sql = "-- a comment\nALTER TABLE `orders`\n  ADD COLUMN remark text DEFAULT ('secret'),\n  DROP COLUMN note;";
+    let sql = "-- a comment\nALTER TABLE `orders`\n  ADD COLUMN remark text DEFAULT 'secret',\n  DROP COLUMN note;";
     let found = judge("14_drop_note.sql", sql);
     let found = found.iter().find(|it| it.weight == Weight::Stops).expect("a column is dropped");
     assert_eq!(

@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN contact varchar(100) DEFAULT email;

@@ -1,0 +1,1 @@
+ALTER TABLE orders MODIFY note varchar(40) AS (CONCAT(sku, '')) VIRTUAL;
