@@ -3,6 +3,7 @@
 
 mod blue_queries;
 pub mod facts;
+pub mod mysql_facts;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,9 +16,8 @@ use greenlight_database::Engine;
 use greenlight_lint::{Finding, Migration, Weight, lint, questions};
 
 use crate::migrations::files::File;
-use crate::migrations::postgres::ledger::Ledger;
-use crate::migrations::postgres::session::Session;
-use crate::migrations::{Halt, counted};
+use crate::migrations::ledger::{Applied, is_applied};
+use crate::migrations::{Halt, counted, mysql, postgres};
 use crate::preparation::{Handover, Prepared};
 use crate::settings::Settings;
 
@@ -43,45 +43,83 @@ impl MigrationsKeepBlueAlive {
         let Some(prepared) = Prepared::get(&self.settings, &context.ports).await? else {
             return Ok(Answer::yes("no migrations are configured"));
         };
-        if prepared.login.engine == Engine::MySql {
-            let verdict = mysql_verdict(&prepared);
-            self.handover.leave(prepared);
-            return verdict;
-        }
         let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id());
-        let lock_timeout = self.settings.lock_timeout;
-        let mut session = Session::open(&prepared.login, &caller, context.deadline, lock_timeout).await?;
-        let result = self.ask_database(&mut session, &prepared.files).await;
-        session.close().await;
+        let (login, deadline, lock_timeout) = (&prepared.login, context.deadline, self.settings.lock_timeout);
+        let result = match login.engine {
+            Engine::PostgreSql => {
+                let mut session = postgres::session::Session::open(login, &caller, deadline, lock_timeout).await?;
+                let result = self.ask_postgres(&mut session, &prepared.files).await;
+                session.close().await;
+                result
+            }
+            Engine::MySql => {
+                let mut session = mysql::session::Session::open(login, &caller, deadline, lock_timeout).await?;
+                let result = self.ask_mysql(&mut session, &prepared.files).await;
+                session.close().await;
+                result
+            }
+        };
         self.handover.leave(prepared);
         result
     }
 
-    async fn ask_database(&self, session: &mut Session, files: &Arc<[File]>) -> Result<Answer, Halt> {
-        let rows = match Ledger::find(session).await? {
+    async fn ask_postgres(
+        &self,
+        session: &mut postgres::session::Session,
+        files: &Arc<[File]>,
+    ) -> Result<Answer, Halt> {
+        let rows = match postgres::ledger::Ledger::find(session).await? {
             Some(ledger) => ledger.rows(session).await?,
             None => Vec::new(),
         };
-        let applied = |file: &File| rows.iter().any(|row| row.version == file.version && row.success);
-        let at: Vec<usize> = (0..files.len()).filter(|at| !applied(&files[*at])).collect();
-        let pending: Vec<&File> = at.iter().map(|at| &files[*at]).collect();
-        if pending.is_empty() {
-            return Ok(Answer::yes(format!("nothing is pending of {}", counted(files.len(), "file"))));
+        let pending = Pending::of(files, &rows);
+        if pending.at.is_empty() {
+            return Ok(nothing_is_pending(files));
         }
-        let facts = facts::facts(session, &read(files, &at, questions).await?).await?;
-        let found = read(files, &at, move |pending| lint(pending, &facts)).await?;
-        let (allowed, stops): (Vec<&Finding>, Vec<&Finding>) = found
-            .iter()
-            .filter(|finding| finding.weight == Weight::Stops)
-            .partition(|finding| self.allowed(finding, &pending).is_some());
+        let facts = facts::facts(session, &pending.read(questions).await?).await?;
+        let found = pending.read(move |pending| lint(pending, &facts)).await?;
+        let pending = pending.files();
+        let (allowed, stops) = self.weighed(&found, &pending);
         if !stops.is_empty() {
             return Ok(self.no(&stops, &pending));
         }
         let tried = blue_queries::try_out(session, &self.settings.blue_queries, &pending).await?;
-        if let Some(no) = tried.no {
-            return Ok(no);
+        match tried.no {
+            Some(no) => Ok(no),
+            None => Ok(Answer::yes(self.yes(&found, &allowed, &pending, tried.evidence))),
         }
-        Ok(Answer::yes(self.yes(&found, &allowed, &pending, tried.evidence)))
+    }
+
+    async fn ask_mysql(&self, session: &mut mysql::session::Session<'_>, files: &Arc<[File]>) -> Result<Answer, Halt> {
+        if !self.settings.blue_queries.is_empty() {
+            return Err(Halt::no(
+                format!(
+                    "{}: blue's queries cannot be tried out, for MySQL commits every change of the schema",
+                    session.place
+                ),
+                "Take migrations.blue_queries out of the plan; then redeploy.",
+            ));
+        }
+        let rows =
+            if mysql::ledger::is_there(session).await? { mysql::ledger::rows(session).await? } else { Vec::new() };
+        let pending = Pending::of(files, &rows);
+        if pending.at.is_empty() {
+            return Ok(nothing_is_pending(files));
+        }
+        let facts = mysql_facts::facts(session, &pending.read(greenlight_lint::mysql::questions).await?).await?;
+        let found = pending.read(move |pending| greenlight_lint::mysql::lint(pending, &facts)).await?;
+        let pending = pending.files();
+        let (allowed, stops) = self.weighed(&found, &pending);
+        if !stops.is_empty() {
+            return Ok(self.no(&stops, &pending));
+        }
+        Ok(Answer::yes(self.yes(&found, &allowed, &pending, None)))
+    }
+
+    /// What the plan allows, and what stops the deployment.
+    fn weighed<'a>(&self, found: &'a [Finding], pending: &[&File]) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
+        let stops = found.iter().filter(|finding| finding.weight == Weight::Stops);
+        stops.partition(|finding| self.allowed(finding, pending).is_some())
     }
 
     fn allowed(&self, finding: &Finding, pending: &[&File]) -> Option<&AllowedMigration> {
@@ -150,38 +188,47 @@ impl MigrationsKeepBlueAlive {
     }
 }
 
-/// The one place that answers for MySQL and MariaDB. A wrong yes would be worse than no answer.
-fn mysql_verdict(prepared: &Prepared) -> Result<Answer, Halt> {
-    Err(CannotTell {
-        asked: format!("{}: migrations of MySQL are not judged yet", prepared.login.place()),
-        remedy: "Read the files yourself, and make the check advisory in the plan.".to_owned(),
-        transient: false,
-        source: None,
-    }
-    .into())
+/// The files that are not applied, by their places among all.
+struct Pending {
+    all: Arc<[File]>,
+    at: Vec<usize>,
 }
 
-/// Reads the files at these places on a thread of its own: megabytes of SQL take seconds, in which nothing else could answer.
-async fn read<T: Send + 'static>(
-    files: &Arc<[File]>,
-    at: &[usize],
-    reader: impl FnOnce(&[Migration<'_>]) -> T + Send + 'static,
-) -> Result<T, CannotTell> {
-    let (files, at) = (Arc::clone(files), at.to_vec());
-    let task = tokio::task::spawn_blocking(move || {
-        let pending: Vec<Migration<'_>> = at
-            .iter()
-            .map(|at| &files[*at])
-            .map(|file| Migration { name: &file.name, sql: &file.sql, in_transaction: !file.without_transaction() })
-            .collect();
-        reader(&pending)
-    });
-    task.await.map_err(|error| CannotTell {
-        asked: "what the migrations do: reading them broke off".to_owned(),
-        remedy: "Report it with the files; until it is mended make the check advisory in the plan.".to_owned(),
-        transient: false,
-        source: Some(error.into()),
-    })
+impl Pending {
+    fn of(files: &Arc<[File]>, rows: &[Applied]) -> Self {
+        let at = (0..files.len()).filter(|at| !is_applied(rows, &files[*at])).collect();
+        Self { all: Arc::clone(files), at }
+    }
+
+    fn files(&self) -> Vec<&File> {
+        self.at.iter().map(|at| &self.all[*at]).collect()
+    }
+
+    /// Reads them on a thread of its own: megabytes of SQL take seconds, in which nothing else could answer.
+    async fn read<T: Send + 'static>(
+        &self,
+        reader: impl FnOnce(&[Migration<'_>]) -> T + Send + 'static,
+    ) -> Result<T, CannotTell> {
+        let pending = Self { all: Arc::clone(&self.all), at: self.at.clone() };
+        let task = tokio::task::spawn_blocking(move || {
+            let files = pending.files();
+            let migrations: Vec<Migration<'_>> = files
+                .iter()
+                .map(|file| Migration { name: &file.name, sql: &file.sql, in_transaction: !file.without_transaction() })
+                .collect();
+            reader(&migrations)
+        });
+        task.await.map_err(|error| CannotTell {
+            asked: "what the migrations do: reading them broke off".to_owned(),
+            remedy: "Report it with the files; until it is mended make the check advisory in the plan.".to_owned(),
+            transient: false,
+            source: Some(error.into()),
+        })
+    }
+}
+
+fn nothing_is_pending(files: &[File]) -> Answer {
+    Answer::yes(format!("nothing is pending of {}", counted(files.len(), "file")))
 }
 
 /// What is worth knowing, each once with all its places.

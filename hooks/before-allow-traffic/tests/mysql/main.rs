@@ -1,4 +1,4 @@
-//! `migrations-apply` against a real MariaDB.
+//! The migrations against a real MariaDB.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod interruptions;
+mod keep_blue_alive;
 mod locks;
 mod normal_life;
 #[path = "../migrations_apply/patience.rs"]
