@@ -1,5 +1,5 @@
 //! How many of the labelled files are judged rightly: here, and by `squawk`, whose program is the one argument. Both see the same
-//! files; only we see a database.
+//! files; only we see a database. Of MySQL's, which squawk does not read, ours alone.
 
 use std::process::{Command, ExitCode};
 
@@ -9,6 +9,8 @@ use greenlight_lint::{Facts, Migration, Weight, lint};
 mod file;
 #[path = "../corpus/labelled.rs"]
 mod labelled;
+#[path = "../corpus-mysql/labelled.rs"]
+mod labelled_mysql;
 
 use file::File;
 use labelled::{corpus, facts};
@@ -37,8 +39,19 @@ fn main() -> ExitCode {
     row("greenlight with the files only", ours(&Facts::default()));
     row("squawk without rules of style", theirs(Some(OF_STYLE)));
     row("squawk with its defaults", theirs(None));
-    let right = ours(&facts());
-    if right.missed + right.stopped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mysql_files = labelled_mysql::corpus();
+    let ours_of_mysql = |known: &Facts| {
+        judged(&mysql_files, |file| {
+            let migration = Migration { name: &file.name, sql: &file.sql, in_transaction: false };
+            let found = greenlight_lint::mysql::lint(&[migration], known);
+            found.iter().any(|finding| finding.weight == Weight::Stops)
+        })
+    };
+    print("of MySQL and MariaDB:");
+    row("greenlight with the database", ours_of_mysql(&labelled_mysql::facts()));
+    row("greenlight with the files only", ours_of_mysql(&Facts::default()));
+    let wrong = [ours(&facts()), ours_of_mysql(&labelled_mysql::facts())].map(|judged| judged.missed + judged.stopped);
+    if wrong == [0, 0] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// How many of the files were judged in which way.

@@ -5,6 +5,7 @@ mod check_migrations;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use greenlight::appspec::AnyAppSpec;
 use greenlight::document::DocumentError;
 use greenlight::plan::{AllowedMigration, Plan};
@@ -15,8 +16,18 @@ use rehearsal::{scenario, text_file};
 use crate::BAD_INPUT;
 use crate::terminal::{fail, note, say};
 
+/// Which database SQL is for.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Engine {
+    /// PostgreSQL
+    Postgres,
+    /// MySQL or MariaDB
+    #[value(name = "mysql")]
+    MySql,
+}
+
 /// Checks each file as what it looks like.
-pub(crate) fn files(files: &[PathBuf], template: Option<&Path>) -> ExitCode {
+pub(crate) fn files(files: &[PathBuf], template: Option<&Path>, engine: Engine) -> ExitCode {
     let group = match template.map(group).transpose() {
         Ok(group) => group,
         Err(message) => return fail(&message, BAD_INPUT),
@@ -24,7 +35,7 @@ pub(crate) fn files(files: &[PathBuf], template: Option<&Path>) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     let (migrations, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         files.iter().partition(|file| file.extension().is_some_and(|extension| extension == "sql"));
-    if !migrations.is_empty() && !check_migrations::together(&migrations, &allowed(&files)) {
+    if !migrations.is_empty() && !check_migrations::together(&migrations, &allowed(&files), engine) {
         code = ExitCode::from(BAD_INPUT);
     }
     for file in files {

@@ -41,6 +41,9 @@ enum Verb {
         /// A CloudFormation template with the deployment group that the AppSpec files are for
         #[arg(long, value_name = "FILE")]
         template: Option<PathBuf>,
+        /// The database that the migrations are for
+        #[arg(long, value_enum, default_value_t = check::Engine::Postgres)]
+        engine: check::Engine,
     },
     /// Fills in AppSpec files
     #[command(subcommand, name = "appspec")]
@@ -78,7 +81,7 @@ fn main() -> ExitCode {
         }
         Verb::Mutant(behind) => behind.run(),
         Verb::Mutate(mutate) => in_runtime(mutate.go()),
-        Verb::Check { files, template } => check::files(&files, template.as_deref()),
+        Verb::Check { files, template, engine } => check::files(&files, template.as_deref(), engine),
         Verb::AppSpec(app_spec) => app_spec.go(),
         Verb::Schema { of } => schema(of),
         Verb::List => list(),

@@ -4,15 +4,20 @@
 use std::path::PathBuf;
 
 use greenlight::plan::AllowedMigration;
-use greenlight_lint::{Facts, Finding, Migration, Weight, lint};
+use greenlight_lint::{Facts, Finding, Migration, Weight};
 use rehearsal::text_file;
 use sha2::{Digest as _, Sha384};
 
+use super::Engine;
 use crate::BAD_INPUT;
 use crate::terminal::{fail, note, say};
 
 /// Says what blue would suffer from these files, applied in the order of their versions. Whether that is nothing, or allowed.
-pub(super) fn together(files: &[&PathBuf], allowed: &[AllowedMigration]) -> bool {
+pub(super) fn together(files: &[&PathBuf], allowed: &[AllowedMigration], engine: Engine) -> bool {
+    let lint = match engine {
+        Engine::Postgres => greenlight_lint::lint,
+        Engine::MySql => greenlight_lint::mysql::lint,
+    };
     let mut sound = true;
     let mut texts: Vec<(String, String)> = Vec::new();
     for file in files {

@@ -46,3 +46,12 @@ fn a_plan_beside_them_allows_what_it_names() {
         "another text, another checksum"
     );
 }
+
+#[test]
+fn files_of_mysql_are_judged_as_its_server_reads_them() {
+    let workshop = Workshop::new();
+    workshop.write("2_who.sql", "# who it was\nALTER TABLE `orders` CHANGE note remark varchar(40);\n");
+    let Said { code, out, err } = workshop.rehearse(&["check", "--engine", "mysql", "2_who.sql"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.starts_with("rehearse: 2_who.sql:2: breaks blue: its queries that use the old name fail"), "{err}");
+}
