@@ -14,3 +14,4 @@ pub mod lock;
 pub mod session;
 pub mod steps;
 pub mod tables;
+pub mod variables;

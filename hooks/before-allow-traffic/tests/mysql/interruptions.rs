@@ -137,15 +137,42 @@ async fn a_step_in_doubt_that_was_done_is_not_done_again() {
         let world = World::with(&[("1_a.sql", &format!("DO 0;\n{sql};\nSELECT oops"))]).await;
         world.run(&format!("CREATE TABLE a (x int); {before}")).await;
         world.no().await;
-        // Nobody heard of the second step.
-        world.run("UPDATE _greenlight_steps SET done = 1, in_doubt = TRUE, digest = ''").await;
         let only_first = World::with(&[("1_a.sql", "DO 0;\nSELECT oops")]).await;
         only_first.no().await;
         let first = only_first.rows("SELECT HEX(digest) FROM _greenlight_steps").await.remove(0);
-        world.run(&format!("UPDATE _greenlight_steps SET digest = UNHEX('{first}')")).await;
+        // Nobody heard of the second step.
+        let doubt = format!("doubted = digest, digest = UNHEX('{first}'), done = 1, in_doubt = TRUE");
+        world.run(&format!("UPDATE _greenlight_steps SET {doubt}")).await;
         world.write("1_a.sql", &format!("DO 0;\n{sql};"));
         world.yes().await;
     }
+}
+
+/// Taking its errors for "it was done" would be wrong for another statement.
+#[tokio::test]
+async fn a_step_in_doubt_must_not_be_changed() {
+    let world =
+        World::with(&[("1_a.sql", "CREATE TABLE a (x int);\nALTER TABLE a ADD COLUMN y int;\nSELECT oops")]).await;
+    world.no().await;
+    world.run("UPDATE _greenlight_steps SET in_doubt = TRUE, doubted = 'other'").await;
+    let (evidence, remedy) = world.no().await;
+    assert!(evidence.starts_with("1_a.sql was changed in line 3 or before, and nobody heard how"), "{evidence}");
+    assert!(remedy.starts_with("Put it back as it was"), "{remedy}");
+}
+
+/// Another run of the same line gives another value once rows were added.
+#[tokio::test]
+async fn a_value_that_may_have_changed_since_is_not_used() {
+    let begin = "CREATE TABLE a (x int);\nSET @n = (SELECT COUNT(*) FROM a);\nINSERT INTO a VALUES (@n);\n";
+    let world = World::with(&[("1_a.sql", &format!("{begin}INSERT INTO b VALUES (@n);"))]).await;
+    world.no().await;
+    world.write("1_a.sql", &format!("{begin}INSERT INTO a VALUES (@n + 5);"));
+    let (evidence, remedy) = world.no().await;
+    assert!(evidence.starts_with("1_a.sql line 4 uses @n, which line 2 computes;"), "{evidence}");
+    assert!(remedy.starts_with("Set @n to the value that it had"), "{remedy}");
+    world.write("1_a.sql", &format!("{begin}SET @n = 0;\nINSERT INTO a VALUES (@n + 5);"));
+    world.yes().await;
+    assert_eq!(world.rows("SELECT x FROM a ORDER BY x").await, ["0", "5"]);
 }
 
 /// Whether it was done only a person can find out.

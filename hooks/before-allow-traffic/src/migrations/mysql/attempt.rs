@@ -85,7 +85,7 @@ async fn oldest_transaction(session: &mut Session<'_>) -> Option<String> {
          CAST(TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS SIGNED) FROM information_schema.innodb_trx t \
          JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
          WHERE p.id <> CONNECTION_ID() ORDER BY t.trx_started LIMIT 1";
-    let query = sqlx::query_as(SQL).persistent(false);
+    let query = sqlx::query_as(SQL);
     let (id, user, host, seconds): (i64, String, String, i64) =
         query.fetch_optional(&mut session.connection).await.ok().flatten()?;
     Some(format!(

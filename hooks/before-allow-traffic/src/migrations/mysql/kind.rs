@@ -133,6 +133,8 @@ fn of(tokens: &[Token<'_>]) -> Kind {
         "create" => create(&tokens[1..]),
         "drop" => drop(&tokens[1..]),
         "alter" => alter(&tokens[1..]),
+        // `a TO b, c TO a`: done a second time it would be undone, or half of it be found done.
+        "rename" if names_twice(&tokens[1..]) => Kind::Unknown,
         "rename" => Kind::Object(&RENAMED),
         "revoke" => Kind::Object(&REVOKED),
         "install" => Kind::Object(&EXISTS),
@@ -176,6 +178,25 @@ fn alter(tokens: &[Token<'_>]) -> Kind {
     }
     let name = &tokens[table + 1..];
     Kind::Table(object(if starts(name, &["if", "exists"]) { &name[2..] } else { name }))
+}
+
+/// Whether a name of the list is there twice.
+fn names_twice(tokens: &[Token<'_>]) -> bool {
+    let mut names: Vec<String> = tokens
+        .split(|token| token.is("to") || *token == Token::Mark(','))
+        .filter_map(|name| name.iter().rev().find_map(as_name))
+        .collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    names.len() < all
+}
+
+fn as_name(token: &Token<'_>) -> Option<String> {
+    match token {
+        Token::Word(name) | Token::Quoted(name) => Some(name.trim_matches('`').to_lowercase()),
+        Token::Text(_) | Token::Mark(_) => None,
+    }
 }
 
 /// `SELECT … INTO @x`, `SELECT @x := …`.
@@ -265,6 +286,8 @@ mod tests {
         assert!(matches!(kind("create definer = a@b procedure p() begin select 1; end"), Kind::Object(_)));
         assert_eq!(kind("create or replace view v as select 1"), Kind::Again);
         assert!(matches!(kind("drop table a"), Kind::Object(_)));
+        assert!(matches!(kind("rename table a to b, shop.c to d"), Kind::Object(_)));
+        assert_eq!(kind("rename table a to t, `b` to a, t to b"), Kind::Unknown);
         assert_eq!(kind("truncate orders"), Kind::Again);
         assert_eq!(kind("call fill()"), Kind::Unknown);
         assert_eq!(kind("begin not atomic select 1; end"), Kind::Unknown);

@@ -15,18 +15,27 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGIN
 
 /// A record belongs to one transaction with the rows that it tells of, whatever engine tables have by default.
 const STEPS: &str = "CREATE TABLE IF NOT EXISTS _greenlight_steps (version BIGINT PRIMARY KEY, done INTEGER NOT NULL, \
-     in_doubt BOOLEAN NOT NULL, digest BLOB NOT NULL, definition BLOB) ENGINE = InnoDB";
+     in_doubt BOOLEAN NOT NULL, digest BLOB NOT NULL, doubted BLOB, definition BLOB) ENGINE = InnoDB";
 
-/// How far a file has come, and for a step in doubt what its table was like before.
+/// How far a file has come, and what is known of the step in doubt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The steps.
     pub progress: Progress,
-    /// Checksum of the definition of the table that the step in doubt changes; `None` where it changes none.
+    /// Of the step in doubt.
+    pub doubt: Doubt,
+}
+
+/// What is known of a step in doubt, and nothing where none is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doubt {
+    /// Checksum of the steps with this one: it must be the same still.
+    pub doubted: Option<Vec<u8>>,
+    /// Checksum of the definition of the table that it changes, before; `None` where it changes none.
     pub definition: Option<Vec<u8>>,
 }
 
-type Row = (i32, bool, Vec<u8>, Option<Vec<u8>>);
+type Row = (i32, bool, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Whether this database has a ledger.
 pub async fn is_there(session: &mut Session<'_>) -> Result<bool, Halt> {
@@ -50,7 +59,6 @@ async fn tables(session: &mut Session<'_>, names: &[&str]) -> Result<Vec<String>
          WHERE table_schema = DATABASE() AND LOWER(table_name) IN ({listed})"
     );
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-        .persistent(false)
         .fetch_all(&mut session.connection)
         .await
         .map_err(|error| halt("the ledger", &session.place, error))
@@ -61,7 +69,6 @@ pub async fn rows(session: &mut Session<'_>) -> Result<Vec<Applied>, Halt> {
     const SQL: &str = "SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version";
     session.heard().map_err(|error| halt("the ledger", &session.place, error))?;
     let rows: Vec<(i64, bool, Vec<u8>)> = sqlx::query_as(SQL)
-        .persistent(false)
         .fetch_all(&mut session.connection)
         .await
         .map_err(|error| halt("the ledger", &session.place, error))?;
@@ -70,19 +77,18 @@ pub async fn rows(session: &mut Session<'_>) -> Result<Vec<Applied>, Halt> {
 
 /// How far this file has come; `None` if it was not begun.
 pub async fn position(session: &mut Session<'_>, file: &File) -> Result<Option<Position>, Halt> {
-    const SQL: &str = "SELECT done, in_doubt, digest, definition FROM _greenlight_steps WHERE version = ?";
+    const SQL: &str = "SELECT done, in_doubt, digest, doubted, definition FROM _greenlight_steps WHERE version = ?";
     if tables(session, &["_greenlight_steps"]).await?.is_empty() {
         return Ok(None);
     }
     let found: Option<Row> = sqlx::query_as(SQL)
-        .persistent(false)
         .bind(file.version)
         .fetch_optional(&mut session.connection)
         .await
         .map_err(|error| halt(&file.name, &session.place, error))?;
-    Ok(found.map(|(done, in_doubt, digest, definition)| Position {
+    Ok(found.map(|(done, in_doubt, digest, doubted, definition)| Position {
         progress: Progress { done: usize::try_from(done).unwrap_or(0), in_doubt, digest },
-        definition,
+        doubt: Doubt { doubted, definition },
     }))
 }
 
@@ -93,7 +99,6 @@ pub async fn begin(session: &mut Session<'_>, file: &File) -> Result<(), sqlx::E
     const SQL: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (?, ?, FALSE, ?, -1)";
     sqlx::query(SQL)
-        .persistent(false)
         .bind(file.version)
         .bind(&file.description)
         .bind(&file.checksum)
@@ -105,15 +110,14 @@ pub async fn begin(session: &mut Session<'_>, file: &File) -> Result<(), sqlx::E
 
 /// Books how far a file has come.
 pub async fn keep(session: &mut Session<'_>, file: &File, position: &Position) -> Result<(), sqlx::Error> {
-    const SQL: &str =
-        "REPLACE INTO _greenlight_steps (version, done, in_doubt, digest, definition) VALUES (?, ?, ?, ?, ?)";
+    const SQL: &str = "REPLACE INTO _greenlight_steps (version, done, in_doubt, digest, doubted, definition) VALUES (?, ?, ?, ?, ?, ?)";
     sqlx::query(SQL)
-        .persistent(false)
         .bind(file.version)
         .bind(i32::try_from(position.progress.done).unwrap_or(i32::MAX))
         .bind(position.progress.in_doubt)
         .bind(&position.progress.digest)
-        .bind(&position.definition)
+        .bind(&position.doubt.doubted)
+        .bind(&position.doubt.definition)
         .execute(&mut session.connection)
         .await?;
     Ok(())
@@ -127,7 +131,6 @@ pub async fn finish(session: &mut Session<'_>, file: &File, took: Duration) -> R
          VALUES (?, ?, TRUE, ?, ?) ON DUPLICATE KEY UPDATE success = TRUE, checksum = VALUES(checksum), \
          execution_time = VALUES(execution_time)";
     sqlx::query(SQL)
-        .persistent(false)
         .bind(file.version)
         .bind(&file.description)
         .bind(&file.checksum)
@@ -142,13 +145,13 @@ pub async fn finish(session: &mut Session<'_>, file: &File, took: Duration) -> R
 pub async fn forget(session: &mut Session<'_>, file: &File) -> Result<(), sqlx::Error> {
     session.run("START TRANSACTION").await?;
     const SQL: &str = "DELETE FROM _sqlx_migrations WHERE version = ? AND NOT success";
-    sqlx::query(SQL).persistent(false).bind(file.version).execute(&mut session.connection).await?;
+    sqlx::query(SQL).bind(file.version).execute(&mut session.connection).await?;
     forget_steps(session, file).await?;
     session.run("COMMIT").await
 }
 
 async fn forget_steps(session: &mut Session<'_>, file: &File) -> Result<(), sqlx::Error> {
     const SQL: &str = "DELETE FROM _greenlight_steps WHERE version = ?";
-    sqlx::query(SQL).persistent(false).bind(file.version).execute(&mut session.connection).await?;
+    sqlx::query(SQL).bind(file.version).execute(&mut session.connection).await?;
     Ok(())
 }

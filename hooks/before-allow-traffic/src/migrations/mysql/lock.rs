@@ -28,7 +28,6 @@ pub fn name_for(database: &str) -> String {
 /// Takes the lock, or says who has it.
 pub async fn take(session: &mut Session<'_>) -> Result<(), Halt> {
     let taken: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(?, 0)")
-        .persistent(false)
         .bind(session.lock_name.clone())
         .fetch_one(&mut session.connection)
         .await
@@ -39,7 +38,6 @@ pub async fn take(session: &mut Session<'_>) -> Result<(), Halt> {
 /// Whether this very session holds it. Behind a pooler that shares sessions it would not, and two could migrate at once.
 pub async fn verify(session: &mut Session<'_>) -> Result<(), Halt> {
     let held: i64 = sqlx::query_scalar("SELECT CAST(COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS SIGNED)")
-        .persistent(false)
         .bind(session.lock_name.clone())
         .fetch_one(&mut session.connection)
         .await
@@ -56,7 +54,7 @@ pub async fn verify(session: &mut Session<'_>) -> Result<(), Halt> {
 
 /// Gives it back.
 pub async fn release(session: &mut Session<'_>) {
-    let query = sqlx::query("DO RELEASE_LOCK(?)").persistent(false).bind(session.lock_name.clone());
+    let query = sqlx::query("DO RELEASE_LOCK(?)").bind(session.lock_name.clone());
     // Closing the connection frees it as well.
     let _ = query.execute(&mut session.connection).await;
 }
@@ -64,7 +62,6 @@ pub async fn release(session: &mut Session<'_>) {
 async fn held(session: &mut Session<'_>) -> Result<Halt, Halt> {
     let place = session.place.clone();
     let id: Option<i64> = sqlx::query_scalar("SELECT CAST(IS_USED_LOCK(?) AS SIGNED)")
-        .persistent(false)
         .bind(session.lock_name.clone())
         .fetch_one(&mut session.connection)
         .await
@@ -79,7 +76,7 @@ async fn held(session: &mut Session<'_>) -> Result<Halt, Halt> {
     // Without the right PROCESS a user sees the sessions of its own name only.
     const SQL: &str = "SELECT CAST(id AS SIGNED), CAST(user AS CHAR), CAST(host AS CHAR), CAST(time AS SIGNED), \
          CAST(command AS CHAR), CAST(LEFT(info, 200) AS CHAR) FROM information_schema.processlist WHERE id = ?";
-    let query = sqlx::query_as(SQL).persistent(false).bind(id);
+    let query = sqlx::query_as(SQL).bind(id);
     let holder: Option<Holder> = query.fetch_optional(&mut session.connection).await.ok().flatten();
     let who = match holder {
         None => format!("session {id}"),

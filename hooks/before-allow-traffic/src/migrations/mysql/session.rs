@@ -2,6 +2,9 @@
 //!
 //! The lock and the statements share it on purpose. On a connection of its own the lock would be free as soon as a function
 //! is killed, while the server still works on that function's last statement.
+//!
+//! Our own questions stay prepared. Closing them after each use, as for PostgreSQL, would cost 40 ms every time: the server does
+//! not answer that message, so the next one waits in the kernel for an acknowledgement that is itself delayed.
 
 use std::io;
 use std::pin::pin;
@@ -65,7 +68,7 @@ impl<'a> Session<'a> {
         const SQL: &str = "SELECT CAST(CONNECTION_ID() AS SIGNED), DATABASE(), VERSION()";
         let asked = async {
             sqlx::raw_sql("SET SESSION autocommit = 1").execute(&mut connection).await?;
-            sqlx::query_as(SQL).persistent(false).fetch_one(&mut connection).await
+            sqlx::query_as(SQL).fetch_one(&mut connection).await
         };
         let asked: Result<(i64, String, String), sqlx::Error> = asked.await;
         let (id, database, version) = asked.map_err(|error| halt("the server", &login.place(), error))?;

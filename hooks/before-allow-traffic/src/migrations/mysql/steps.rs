@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use super::fault::{self, Class};
 use super::kind::Kind;
-use super::ledger::{self, Position};
+use super::ledger::{self, Doubt, Position};
 use super::session::Session;
 use super::tables;
+use super::variables::{Stale, is_over};
 use crate::migrations::Halt;
 use crate::migrations::files::File;
 use crate::migrations::ledger::{Progress, Tally};
@@ -154,10 +155,10 @@ pub async fn apply(session: &mut Session<'_>, turn: Turn<'_>, begun: Option<Posi
     session.marked = steps.iter().any(|step| step.marks_session);
     let place = Place { of: steps.iter().map(|step| step.statements.len()).sum(), ..Place::default() };
     let is_new = begun.is_none();
-    let Position { progress, definition } = begun.unwrap_or_default();
+    let Position { progress, doubt: found } = begun.unwrap_or_default();
     let (resume, doubt) = (progress.done, progress.in_doubt);
     let tally = Tally::new(steps.len(), progress);
-    let mut run = Run { session, turn, place, tally, definition, untransactional: None };
+    let mut run = Run { session, turn, place, tally, found, untransactional: None };
     if is_new {
         ledger::begin(run.session, file).await.map_err(|error| run.begun_meanwhile(error))?;
     }
@@ -182,8 +183,8 @@ struct Run<'a, 's> {
     turn: Turn<'a>,
     place: Place,
     tally: Tally,
-    /// What the table of the step in doubt was like before.
-    definition: Option<Vec<u8>>,
+    /// What an earlier run has left of the step in doubt.
+    found: Doubt,
     /// Tables that no transaction can undo, once asked for.
     untransactional: Option<BTreeSet<String>>,
 }
@@ -207,7 +208,7 @@ impl Run<'_, '_> {
         if steps.len() < resume {
             self.tally.is_of(self.turn.file, None)?;
         }
-        let mut before = 0;
+        let (mut before, mut stale) = (0, Stale::default());
         for (index, step) in steps.iter().enumerate() {
             self.place.number = before;
             before += step.statements.len();
@@ -215,11 +216,40 @@ impl Run<'_, '_> {
             if index + 1 == resume {
                 self.tally.is_of(self.turn.file, Some(&done))?;
             }
+            if index < resume && step.kind == Kind::Setting {
+                self.again(step, &mut stale, &steps[index + 1..resume]).await?;
+            }
+            if index < resume {
+                continue;
+            }
+            for statement in &step.statements {
+                stale.is_free_of(self.turn.file, statement)?;
+            }
             if step.kind == Kind::Setting {
                 self.statements(&step.statements).await?;
-            } else if index >= resume {
-                self.step(step, done, doubt && index == resume).await?;
+            } else {
+                // Only settings may stand between what is done and what is in doubt.
+                let in_doubt = doubt && self.tally.progress.in_doubt && self.tally.progress.done == resume;
+                self.step(step, done, in_doubt).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// What an earlier run has set for its session, and this one needs, too.
+    async fn again<'s>(
+        &mut self,
+        step: &'s Step<'s>,
+        stale: &mut Stale<'s>,
+        until_there: &[Step<'_>],
+    ) -> Result<(), Failure> {
+        for statement in &step.statements {
+            stale.meets(statement);
+            if is_over(statement, until_there.iter().flat_map(|step| &step.statements)) {
+                self.place.number += 1;
+                continue;
+            }
+            self.statements(std::slice::from_ref(statement)).await?;
         }
         Ok(())
     }
@@ -232,8 +262,8 @@ impl Run<'_, '_> {
         }
     }
 
-    async fn book(&mut self, progress: Progress, definition: Option<Vec<u8>>) -> Result<(), Failure> {
-        let position = Position { progress, definition };
+    async fn book(&mut self, progress: Progress, doubt: Doubt) -> Result<(), Failure> {
+        let position = Position { progress, doubt };
         ledger::keep(self.session, self.turn.file, &position).await.map_err(|error| self.own(error))?;
         self.tally.progress = position.progress;
         Ok(())
@@ -286,7 +316,7 @@ impl Run<'_, '_> {
     }
 
     async fn book_in_transaction(&mut self, done: &Progress) -> Result<(), Failure> {
-        let position = Position { progress: done.clone(), definition: None };
+        let position = Position { progress: done.clone(), doubt: Doubt::default() };
         ledger::keep(self.session, self.turn.file, &position).await.map_err(|error| self.own(error))
     }
 
@@ -296,16 +326,22 @@ impl Run<'_, '_> {
             Kind::Table(name) => tables::definition(self.session, name).await?,
             _ => None,
         };
+        if in_doubt && self.found.doubted.as_ref() != Some(&done.digest) {
+            return Err(self.changed_in_doubt(&step.statements[0]).into());
+        }
         let forgiven = match &step.kind {
             // An atomic statement has done all of it or nothing.
-            Kind::Table(_) if in_doubt && self.definition != now => return self.book(done, None).await,
+            Kind::Table(_) if in_doubt && self.found.definition != now => {
+                return self.book(done, Doubt::default()).await;
+            }
             Kind::Object(errors) if in_doubt => *errors,
             Kind::Table(_) | Kind::Again | Kind::Object(_) => &[],
             _ if in_doubt => return Err(self.nobody_knows(&step.statements[0]).into()),
             _ => &[],
         };
         if !in_doubt {
-            self.book(Progress { in_doubt: true, ..self.tally.progress.clone() }, now).await?;
+            let doubt = Doubt { doubted: Some(done.digest.clone()), definition: now };
+            self.book(Progress { in_doubt: true, ..self.tally.progress.clone() }, doubt).await?;
         }
         match self.statements(&step.statements).await {
             Err(Failure::Statement { error, .. })
@@ -313,7 +349,8 @@ impl Run<'_, '_> {
             Err(Failure::Statement { error, line, summary, rest }) => {
                 if fault::class(&error) != Class::Lost {
                     // What the server refused is not done: there is no doubt any more.
-                    let _ = self.book(Progress { in_doubt: false, ..self.tally.progress.clone() }, None).await;
+                    let position = Progress { in_doubt: false, ..self.tally.progress.clone() };
+                    let _ = self.book(position, Doubt::default()).await;
                 }
                 return Err(Failure::Statement { error, line, summary, rest });
             }
@@ -323,7 +360,23 @@ impl Run<'_, '_> {
             // A routine may have left a transaction open: this keeps its work, and our records are by themselves again.
             self.session.run("SET SESSION autocommit = 1; COMMIT").await.map_err(|error| self.own(error))?;
         }
-        self.book(done, None).await
+        self.book(done, Doubt::default()).await
+    }
+
+    fn changed_in_doubt(&self, statement: &Statement<'_>) -> Halt {
+        let File { name, version, .. } = self.turn.file;
+        Halt::no(
+            format!(
+                "{name} was changed in line {} or before, and nobody heard how the statement ended that an earlier run has begun \
+                 there; {}; nothing more was done",
+                statement.line,
+                self.tally.rest()
+            ),
+            format!(
+                "Put it back as it was; or, once you have seen that it was not done, UPDATE _greenlight_steps SET in_doubt = \
+                 FALSE WHERE version = {version}; then redeploy."
+            ),
+        )
     }
 
     fn nobody_knows(&self, statement: &Statement<'_>) -> Halt {

@@ -16,7 +16,6 @@ pub async fn untransactional(session: &mut Session<'_>) -> Result<BTreeSet<Strin
          JOIN information_schema.engines e ON e.engine = t.engine \
          WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND COALESCE(e.transactions, 'NO') <> 'YES'";
     let found: Vec<String> = sqlx::query_scalar(SQL)
-        .persistent(false)
         .fetch_all(&mut session.connection)
         .await
         .map_err(|error| halt("the engines of the tables", &session.place, error))?;
@@ -35,14 +34,15 @@ pub fn speaks_of(statement: &Statement<'_>, tables: &BTreeSet<String>) -> bool {
 /// Checksum of a table's definition, named as in the migration; `None` where there is no such table.
 pub async fn definition(session: &mut Session<'_>, table: &str) -> Result<Option<Vec<u8>>, Halt> {
     let sql = format!("SHOW CREATE TABLE {table}");
-    let row = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_one(&mut session.connection).await;
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut session.connection).await;
     let shown = match row {
         // No such table, no such database, a name that is none.
         Err(error) if matches!(mysql_number(&error), Some(1146 | 1049 | 1064)) => return Ok(None),
-        row => row.and_then(|row| row.try_get::<String, _>(1)),
+        // Its type depends on the server's version.
+        row => row.and_then(|row| row.try_get_unchecked::<Vec<u8>, _>(1)),
     };
     let shown = shown.map_err(|error| halt(&format!("the table {table}"), &session.place, error))?;
-    Ok(Some(Sha384::digest(without_counter(&shown)).to_vec()))
+    Ok(Some(Sha384::digest(without_counter(&String::from_utf8_lossy(&shown))).to_vec()))
 }
 
 /// What every inserted row changes is not the definition.

@@ -131,7 +131,9 @@ impl Run<'_> {
             if step.kind == Kind::Setting {
                 self.transaction(step).await?;
             } else if index >= resume {
-                self.step(step, done, doubt && index == resume).await?;
+                // Only settings may stand between what is done and what is in doubt.
+                let in_doubt = doubt && self.tally.progress.in_doubt && self.tally.progress.done == resume;
+                self.step(step, done, in_doubt).await?;
             }
         }
         Ok(())
