@@ -8,6 +8,7 @@
 
 pub mod attempt;
 pub mod fault;
+pub mod inspection;
 pub mod kind;
 pub mod ledger;
 pub mod lock;

@@ -8,6 +8,7 @@
 mod bad_input;
 mod interruptions;
 mod keep_blue_alive;
+mod lines;
 mod locks;
 mod normal_life;
 mod patience;

@@ -1,43 +1,7 @@
 //! What a person who looks on can read in the log while it runs.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::fmt::MakeWriter;
-
+use crate::lines::Lines;
 use crate::world::World;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Lines {
-    /// Of the check, without times and fields.
-    fn of_check(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let said = text.lines().filter_map(|line| line.split_once("before_allow_traffic::migrations::"));
-        let said = said.filter_map(|(_, said)| said.split_once(": ")).map(|(_, said)| said);
-        said.map(|said| said.split(" file=").next().unwrap_or(said).to_owned()).collect()
-    }
-}
 
 /// Five seconds and a half, for a statement is named every five.
 #[tokio::test]

@@ -8,10 +8,13 @@
 mod bad_input;
 mod interruptions;
 mod keep_blue_alive;
+#[path = "../migrations_apply/lines.rs"]
+mod lines;
 mod locks;
 mod normal_life;
 #[path = "../migrations_apply/patience.rs"]
 mod patience;
+mod progress;
 mod server;
 mod sqlx_interop;
 mod steps;

@@ -1,7 +1,8 @@
 //! One attempt at a database of MySQL or MariaDB: from the connection to the words for the report.
 
+use super::inspection::inspect;
 use super::session::Session;
-use super::steps::{apply, inspect};
+use super::steps::apply;
 use super::{fault, ledger, lock};
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Broken};
@@ -27,7 +28,7 @@ async fn work(attempt: &Attempt<'_>, session: &mut Session<'_>) -> Result<String
     session.start_over().await?;
     let there = ledger::is_there(session).await?;
     let rows = if there { ledger::rows(session).await? } else { Vec::new() };
-    let pending = attempt.pending(&rows, |file| inspect(file, &attempt.login.database), CORRECT)?;
+    let pending = attempt.pending(&rows, |file| inspect(file, &session.server), CORRECT)?;
     if !there {
         ledger::create(session).await?;
     }

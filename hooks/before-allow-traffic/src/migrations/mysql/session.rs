@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::time::timeout;
 
 use super::fault::halt;
+use super::inspection::Server;
 use super::lock;
 use crate::migrations::Halt;
 
@@ -37,6 +38,8 @@ pub struct Session<'a> {
     pub deadline: Deadline,
     /// sqlx's name for the lock of this database.
     pub lock_name: String,
+    /// How the server reads a file.
+    pub server: Server,
     /// Whether the current file has its own idea of how long its statements may run and wait. Then ours stand back: our
     /// deadline still ends it.
     pub file_sets_limits: bool,
@@ -65,18 +68,25 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Halt> {
         let mut connection = mysql::open(login, deadline.left_for_questions()).await?;
         // A server may have another default for autocommit, and each of our records is to be one transaction.
-        const SQL: &str = "SELECT CAST(CONNECTION_ID() AS SIGNED), DATABASE(), VERSION()";
+        const SQL: &str = "SELECT CAST(CONNECTION_ID() AS SIGNED), DATABASE(), VERSION(), \
+             CAST(@@SESSION.sql_mode AS CHAR), CAST(@@max_allowed_packet AS SIGNED)";
         let asked = async {
             sqlx::raw_sql("SET SESSION autocommit = 1").execute(&mut connection).await?;
             sqlx::query_as(SQL).fetch_one(&mut connection).await
         };
-        let asked: Result<(i64, String, String), sqlx::Error> = asked.await;
-        let (id, database, version) = asked.map_err(|error| halt("the server", &login.place(), error))?;
+        let asked: Result<(i64, String, String, String, i64), sqlx::Error> = asked.await;
+        let (id, database, version, sql_mode, at_once) =
+            asked.map_err(|error| halt("the server", &login.place(), error))?;
         Ok(Self {
             connection,
             place: login.place(),
             deadline,
             lock_name: lock::name_for(&database),
+            server: Server {
+                database: login.database.clone(),
+                sql_mode,
+                at_once: u64::try_from(at_once).unwrap_or(u64::MAX),
+            },
             file_sets_limits: false,
             marked: false,
             login,
@@ -117,11 +127,6 @@ impl<'a> Session<'a> {
         }
         self.limit().await.map_err(|error| halt("the session's settings", &self.place, error))?;
         lock::verify(self).await
-    }
-
-    /// The database's name, as the login has it.
-    pub fn database(&self) -> &'a str {
-        &self.login.database
     }
 
     /// Runs SQL of our own as it stands, without parameters.

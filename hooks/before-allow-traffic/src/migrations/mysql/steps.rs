@@ -47,14 +47,6 @@ impl<'a> Step<'a> {
     }
 }
 
-/// What is wrong with a file that can be seen before anything is done: one sentence each. `database` is the one it is for.
-pub fn inspect(file: &File, database: &str) -> Vec<String> {
-    if file.sql.starts_with('\u{feff}') {
-        return vec![format!("{} begins with a byte order mark, which MySQL takes for a syntax error", file.name)];
-    }
-    steps(file, database).err().unwrap_or_default()
-}
-
 /// The steps of a file, or what is wrong with it: one sentence each.
 pub fn steps<'a>(file: &'a File, database: &str) -> Result<Vec<Step<'a>>, Vec<String>> {
     let name = &file.name;
@@ -147,10 +139,10 @@ fn belongs_to_temporary(kind: &Kind) -> bool {
     matches!(kind, Kind::Rows | Kind::Setting | Kind::Temporary | Kind::DropTemporary)
 }
 
-/// Runs what is left of a file that [`inspect`] found nothing wrong with, and books it as finished. The rows it touched.
+/// Runs what is left of a file that [`inspect`](super::inspection::inspect) found nothing wrong with, and books it as finished. The rows it touched.
 pub async fn apply(session: &mut Session<'_>, turn: Turn<'_>, begun: Option<Position>) -> Result<u64, Failure> {
     let (started, file) = (Instant::now(), turn.file);
-    let steps = steps(file, session.database());
+    let steps = steps(file, &session.server.database);
     let steps = steps.map_err(|faults| Halt::no(faults.join("; "), "Correct the file, then redeploy."))?;
     session.marked = steps.iter().any(|step| step.marks_session);
     let place = Place { of: steps.iter().map(|step| step.statements.len()).sum(), ..Place::default() };
