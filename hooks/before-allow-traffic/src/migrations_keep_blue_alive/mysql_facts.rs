@@ -90,7 +90,7 @@ async fn one<T: Send + Unpin + for<'r> FromRow<'r, MySqlRow>>(
     found.map_err(|error| halt("the size of the tables", &session.place, error))
 }
 
-/// What information_schema says of the tables with one of these names, in whichever database.
+/// What `information_schema` says of the tables with one of these names, in whichever database.
 async fn all<T: Send + Unpin + for<'r> FromRow<'r, MySqlRow>>(
     session: &mut Session<'_>,
     sql: &str,
