@@ -7,7 +7,7 @@ use greenlight::check::{Answer, Check};
 use crate::world::{Gate, World, chain, until};
 
 /// Statements that would show if they ran twice or not at all.
-const STATEMENTS: [&str; 11] = [
+pub(crate) const STATEMENTS: [&str; 11] = [
     "CREATE TABLE orders (id int PRIMARY KEY, total int) ENGINE = InnoDB;\n",
     "INSERT INTO orders SELECT seq, seq FROM seq_1_to_1000;\n",
     "ALTER TABLE orders ADD COLUMN note varchar(20), ADD INDEX (total);\n",
@@ -22,7 +22,7 @@ const STATEMENTS: [&str; 11] = [
 ];
 
 /// What a database looks like from outside: its rows, its definition, its ledger.
-async fn state(world: &World) -> Vec<String> {
+pub(crate) async fn state(world: &World) -> Vec<String> {
     let mut state = world.rows("SELECT CONCAT(COUNT(*), ' ', SUM(total), ' ', COUNT(remark)) FROM purchases").await;
     let of = "table_schema = DATABASE() AND table_name = 'purchases'";
     let columns = "CONCAT_WS(' ', column_name, column_type, is_nullable, column_default, column_key)";
@@ -225,7 +225,7 @@ async fn a_statement_that_takes_too_long_is_stopped_on_the_server() {
     for sets_limit in ["", "SET SESSION max_statement_time = 0;"] {
         let sql = format!("CREATE TABLE a (x int);{sets_limit}\nINSERT INTO a SELECT SLEEP(60);");
         let mut world = World::with(&[("1_a.sql", &sql)]).await;
-        world.set_time_left(Duration::from_secs(8));
+        world.set_time_left(Duration::from_secs(12));
         let Answer::No { evidence, remedy } = world.ask().await.unwrap() else { panic!("it takes a minute") };
         assert!(evidence.contains("Query execution was interrupted"), "{evidence}");
         assert!(evidence.contains("of the file's"), "{evidence}");
@@ -246,7 +246,7 @@ async fn a_rebuild_that_takes_too_long_is_stopped_on_the_server() {
     .await;
     world.run("CREATE TABLE orders (x int) ENGINE = InnoDB").await;
     world.run("INSERT INTO orders SELECT seq FROM seq_1_to_10000").await;
-    world.set_time_left(Duration::from_secs(8));
+    world.set_time_left(Duration::from_secs(12));
     let Answer::No { evidence, .. } = world.ask().await.unwrap() else { panic!("it takes minutes") };
     assert!(evidence.contains("1_a.sql line 2 (ALTER TABLE orders"), "{evidence}");
     let columns =

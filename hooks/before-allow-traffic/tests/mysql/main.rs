@@ -6,6 +6,8 @@
 )]
 
 mod bad_input;
+mod crashes;
+mod cuts;
 mod interruptions;
 mod keep_blue_alive;
 #[path = "../migrations_apply/lines.rs"]

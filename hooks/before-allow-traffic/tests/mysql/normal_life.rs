@@ -152,3 +152,28 @@ async fn routines_are_made_and_called() {
     world.yes().await;
     assert_eq!(world.rows("SELECT x FROM a ORDER BY x").await, ["10", "11", "12"]);
 }
+
+/// A first migration is often a dump.
+#[tokio::test]
+async fn what_mysqldump_writes_is_applied() {
+    let world = World::with(&[
+        (
+            "1_dump.sql",
+            "-- MySQL dump 10.13\n\
+             /*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n/*!40101 SET NAMES utf8mb4 */;\n\
+             /*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;\n\
+             DROP TABLE IF EXISTS `orders`;\n/*!40101 SET character_set_client = utf8 */;\n\
+             CREATE TABLE `orders` (\n  `id` int NOT NULL,\n  `note` text,\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;\n\
+             LOCK TABLES `orders` WRITE;\n/*!40000 ALTER TABLE `orders` DISABLE KEYS */;\n\
+             INSERT INTO `orders` VALUES (1,'it\\'s; \\\"so\\\"'),(2,NULL);\n\
+             /*!40000 ALTER TABLE `orders` ENABLE KEYS */;\nUNLOCK TABLES;\n\
+             /*!40014 SET FOREIGN_KEY_CHECKS=@OLD_FOREIGN_KEY_CHECKS */;\n\
+             /*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n-- Dump completed\n",
+        ),
+        ("2_more.sql", "INSERT INTO orders VALUES (3, 'x');"),
+    ])
+    .await;
+    world.yes().await;
+    let notes = "SELECT COALESCE(note, 'none') FROM orders ORDER BY id";
+    assert_eq!(world.rows(notes).await, ["it's; \"so\"", "none", "x"]);
+}

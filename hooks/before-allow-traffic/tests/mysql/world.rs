@@ -22,6 +22,7 @@ use crate::server::{PASSWORD, USER, server};
 
 /// One database, one folder of migrations, one check.
 pub(crate) struct World {
+    pub(crate) port: u16,
     pub(crate) database: String,
     pub(crate) folder: TempDir,
     pub(crate) context: CheckContext,
@@ -32,16 +33,20 @@ pub(crate) struct World {
 impl World {
     /// An empty database, and these files.
     pub(crate) async fn with(files: &[(&str, &str)]) -> Self {
+        Self::at(server().port, files).await
+    }
+
+    /// The same on another server.
+    pub(crate) async fn at(port: u16, files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         // The port is open before the first statements have made the user.
-        let mut admin = until(async || options("admin").connect().await.ok()).await;
+        let mut admin = until(async || options(port, "admin").connect().await.ok()).await;
         run(&mut admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let fakes = Fakes::well();
         let secret = format!(
-            r#"{{"engine":"mariadb","username":"{USER}","password":"{PASSWORD}","host":"127.0.0.1","port":{},"dbname":"{database}","sslmode":"disable"}}"#,
-            server().port
+            r#"{{"engine":"mariadb","username":"{USER}","password":"{PASSWORD}","host":"127.0.0.1","port":{port},"dbname":"{database}","sslmode":"disable"}}"#
         );
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
         let source = Source::Packaged(folder.path().to_owned());
@@ -50,7 +55,7 @@ impl World {
             ..Settings::new(source, Credentials::Secret("orders/migrator".to_owned()))
         };
         let context = fakes.context(Stage::BeforeAllowTraffic);
-        let world = Self { database, folder, context, fakes, settings };
+        let world = Self { port, database, folder, context, fakes, settings };
         for (name, sql) in files {
             world.write(name, sql);
         }
@@ -107,7 +112,7 @@ impl World {
     }
 
     pub(crate) async fn connect(&self) -> MySqlConnection {
-        options(&self.database).connect().await.expect("the database is there")
+        options(self.port, &self.database).connect().await.expect("the database is there")
     }
 
     pub(crate) async fn run(&self, sql: &str) {
@@ -170,10 +175,10 @@ pub(crate) async fn run(connection: &mut MySqlConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.expect("SQL that works");
 }
 
-fn options(database: &str) -> MySqlConnectOptions {
+fn options(port: u16, database: &str) -> MySqlConnectOptions {
     MySqlConnectOptions::new()
         .host("127.0.0.1")
-        .port(server().port)
+        .port(port)
         .username(USER)
         .password(PASSWORD)
         .database(database)

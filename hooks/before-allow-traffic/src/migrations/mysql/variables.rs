@@ -17,9 +17,10 @@ pub struct Stale<'a>(BTreeMap<&'a str, usize>);
 impl<'a> Stale<'a> {
     /// This statement is done again, before that place.
     pub fn meets(&mut self, statement: &'a Statement<'a>) {
-        let uses = variables(statement).any(|it| !it.is_set && self.0.contains_key(it.name));
+        let variables = variables(statement);
+        let uses = variables.iter().any(|it| !it.is_set && self.0.contains_key(it.name));
         let computes = uses || statement.starts_with(&["select"]) || statement.head.contains(&Token::Mark('('));
-        for variable in variables(statement).filter(|it| it.is_set) {
+        for variable in variables.iter().filter(|it| it.is_set) {
             if computes {
                 self.0.insert(variable.name, statement.line);
             } else {
@@ -30,7 +31,11 @@ impl<'a> Stale<'a> {
 
     /// This statement is behind that place: it may set such a variable, and must not use it.
     pub fn is_free_of(&mut self, file: &File, statement: &Statement<'_>) -> Result<(), Halt> {
-        let used = variables(statement).filter(|it| !it.is_set).find_map(|it| Some((it.name, *self.0.get(it.name)?)));
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let variables = variables(statement);
+        let used = variables.iter().filter(|it| !it.is_set).find_map(|it| Some((it.name, *self.0.get(it.name)?)));
         if let Some((variable, line)) = used {
             return Err(Halt::no(
                 format!(
@@ -44,7 +49,7 @@ impl<'a> Stale<'a> {
                 ),
             ));
         }
-        for variable in variables(statement).filter(|it| it.is_set) {
+        for variable in variables.iter().filter(|it| it.is_set) {
             self.0.remove(variable.name);
         }
         Ok(())
@@ -58,28 +63,25 @@ struct Variable<'a> {
 }
 
 /// `@x`, and neither `@@x` nor the host of an account.
-fn variables<'a>(statement: &'a Statement<'_>) -> impl Iterator<Item = Variable<'a>> {
-    let head = &statement.head;
-    let sets = statement.starts_with(&["set"]) || statement.starts_with(&["select"]);
-    let into = head.iter().position(|token| token.is("into")).filter(|_| statement.starts_with(&["select"]));
-    head.iter().enumerate().filter_map(move |(at, token)| {
-        let is_alone = at == 0 || matches!(head[at - 1], Token::Mark(mark) if mark != '@') || is_keyword(&head[at - 1]);
-        let name = match head.get(at + 1) {
+fn variables<'a>(statement: &'a Statement<'_>) -> Vec<Variable<'a>> {
+    let tokens: Vec<Token<'a>> = statement.tokens().collect();
+    let (set, select) = (statement.starts_with(&["set"]), statement.starts_with(&["select"]));
+    let into = tokens.iter().position(|token| token.is("into")).filter(|_| select);
+    let variable = |(at, token): (usize, &Token<'a>)| {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        let is_alone = !matches!(before, Some(Token::Mark('@') | Token::Quoted(_) | Token::Text(_)));
+        let name = match tokens.get(at + 1) {
             Some(Token::Word(name)) if *token == Token::Mark('@') && is_alone => *name,
             _ => return None,
         };
-        let assigned = match (head.get(at + 2), head.get(at + 3)) {
-            (Some(Token::Mark('=')), _) => statement.starts_with(&["set"]),
-            (Some(Token::Mark(':')), Some(Token::Mark('='))) => true,
+        let is_set = match (tokens.get(at + 2), tokens.get(at + 3)) {
+            (Some(Token::Mark('=')), _) => set,
+            (Some(Token::Mark(':')), Some(Token::Mark('='))) => set || select,
             _ => into.is_some_and(|into| into < at),
         };
-        Some(Variable { name, is_set: sets && assigned })
-    })
-}
-
-/// A word before `@x` that is no account's name: accounts are quoted or follow USER, TO, FOR.
-fn is_keyword(token: &Token<'_>) -> bool {
-    matches!(token, Token::Word(_))
+        Some(Variable { name, is_set })
+    };
+    tokens.iter().enumerate().filter_map(variable).collect()
 }
 
 /// Whether this statement, done again, would only make what is taken away again before the place where the run goes on.
