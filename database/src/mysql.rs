@@ -18,7 +18,7 @@ pub async fn why_read_only(connection: &mut MySqlConnection) -> Result<Option<&'
     // Both are words here, whatever type each server gives them elsewhere.
     const SQL: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_read_only', 'read_only') \
          AND Value NOT IN ('OFF', '0', 'NO_LOCK')";
-    let on: Vec<(String, String)> = sqlx::query_as(SQL).persistent(false).fetch_all(connection).await?;
+    let on: Vec<(String, String)> = sqlx::query_as(SQL).fetch_all(connection).await?;
     let is = |variable: &str| on.iter().any(|(name, _)| name.eq_ignore_ascii_case(variable));
     Ok(match (is("innodb_read_only"), is("read_only")) {
         (true, _) => Some("a reader (innodb_read_only)"),
@@ -30,6 +30,6 @@ pub async fn why_read_only(connection: &mut MySqlConnection) -> Result<Option<&'
 /// The version of TLS that this connection is encrypted with, as the server says it; `None` when it is not.
 pub async fn tls_version(connection: &mut MySqlConnection) -> Result<Option<String>, sqlx::Error> {
     const SQL: &str = "SHOW SESSION STATUS LIKE 'Ssl_version'";
-    let found: Option<(String, String)> = sqlx::query_as(SQL).persistent(false).fetch_optional(connection).await?;
+    let found: Option<(String, String)> = sqlx::query_as(SQL).fetch_optional(connection).await?;
     Ok(found.map(|(_, version)| version).filter(|version| !version.is_empty()))
 }

@@ -86,7 +86,7 @@ async fn one<T: Send + Unpin + for<'r> FromRow<'r, MySqlRow>>(
     session: &mut Session<'_>,
     sql: &'static str,
 ) -> Result<T, Halt> {
-    let found = sqlx::query_as(sql).persistent(false).fetch_one(&mut session.connection).await;
+    let found = sqlx::query_as(sql).fetch_one(&mut session.connection).await;
     found.map_err(|error| halt("the size of the tables", &session.place, error))
 }
 
@@ -98,7 +98,7 @@ async fn all<T: Send + Unpin + for<'r> FromRow<'r, MySqlRow>>(
 ) -> Result<Vec<T>, Halt> {
     let places = vec!["?"; names.len()].join(", ");
     let sql = format!("{sql} table_name IN ({places})");
-    let mut query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
+    let mut query = sqlx::query_as(AssertSqlSafe(sql));
     for name in names {
         query = query.bind(name.alone());
     }
@@ -109,7 +109,7 @@ async fn all<T: Send + Unpin + for<'r> FromRow<'r, MySqlRow>>(
 /// How many rows the server expects to look at, all of which a statement locks. It is planned, not run.
 async fn estimate(session: &mut Session<'_>, statement: &str) -> Option<u64> {
     let sql = format!("EXPLAIN {statement}");
-    let planned = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch_all(&mut session.connection).await;
+    let planned = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut session.connection).await;
     let lines = planned.ok()?;
     let of_first = number(lines.first()?, "id")?;
     let of_statement = lines.iter().filter(|line| number(line, "id") == Some(of_first));
