@@ -1,6 +1,6 @@
 //! What a person who looks on can read in the log while it runs.
 
-use crate::lines::Lines;
+use crate::lines::{listen, of_check};
 use crate::world::World;
 
 /// Five seconds and a half, for a statement is named every five.
@@ -12,12 +12,9 @@ async fn a_long_statement_is_named_with_its_place_and_what_was_done_before_it() 
         ("2_b.sql", &format!("-- no-transaction\nINSERT INTO a SELECT generate_series(1, 7);\n{slow}SELECT 1;\n")),
     ])
     .await;
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    listen();
     world.yes().await;
-    drop(guard);
-    let said = lines.of_check();
+    let said = of_check();
     assert_eq!(said.len(), 6, "{said:#?}");
     assert_eq!(said[0], "applying 1_a.sql (1 of 2)");
     assert!(said[1].starts_with("applied 1_a.sql (1 of 2), 0 rows in "), "{said:#?}");
