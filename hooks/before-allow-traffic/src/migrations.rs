@@ -15,11 +15,13 @@ pub mod postgres;
 pub mod source;
 pub mod turn;
 
+use std::fmt::Display;
+
 pub use greenlight_database::Halt;
 
 /// `1 step`, `3 steps`.
-pub fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    if count == N::from(1) { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// `1 file is`, `3 files are`.

@@ -34,7 +34,11 @@ pub fn halt(what: &str, place: &str, error: &sqlx::Error, advice: &Advice) -> Ha
             jittered(Duration::from_secs(2)),
             format!("Find out what keeps the database busy ({}), then redeploy.", advice.activity),
         ),
-        Class::Cancelled | Class::Refused => Halt::no(
+        Class::Cancelled => Halt::no(
+            format!("{what} of {place}: {said}"),
+            format!("Find out what kept it waiting or who ended it ({}), then redeploy.", advice.activity),
+        ),
+        Class::Refused => Halt::no(
             format!("{what} of {place}: {said}"),
             format!(
                 "Give the migration's user the rights it needs on schema and ledger ({}), then redeploy.",

@@ -143,10 +143,17 @@ impl File {
             format!("{name} line {line} is not UTF-8 (byte {valid})")
         })?;
         if sql.contains('\0') {
-            return Err(format!("{name} contains a zero byte, which PostgreSQL cannot take"));
+            return Err(format!("{name} contains a zero byte, which no database takes for SQL"));
         }
         let checksum = checksum(&sql);
         Ok(Self { name, version, description, sql, checksum })
+    }
+
+    /// A file with this text, and what else does not matter.
+    #[cfg(test)]
+    pub fn with(sql: &str) -> Self {
+        let (name, description) = ("1_a.sql".to_owned(), "a".to_owned());
+        Self { name, version: 1, description, sql: sql.to_owned(), checksum: Vec::new() }
     }
 }
 
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn text_that_is_no_text_is_refused_with_its_line() {
         assert_eq!(faults(&[("1_a.sql", b"select 1;\nselect '\xff'")]), ["1_a.sql line 2 is not UTF-8 (byte 18)"]);
-        assert_eq!(faults(&[("1_a.sql", b"a\0b")]), ["1_a.sql contains a zero byte, which PostgreSQL cannot take"]);
+        assert_eq!(faults(&[("1_a.sql", b"a\0b")]), ["1_a.sql contains a zero byte, which no database takes for SQL"]);
     }
 
     /// The sizes are known before anything is read.

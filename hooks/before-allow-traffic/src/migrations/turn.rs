@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::Halt;
 use super::files::File;
+use super::{Halt, counted};
 
 /// How often a statement that runs on is named in the log.
 const TICK: Duration = Duration::from_secs(5);
@@ -67,7 +67,7 @@ impl Turn<'_> {
         let took = started.elapsed();
         tracing::info!(
             file = %file.name, number, of, rows, duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "applied {} ({number} of {of}), {rows} rows in {took:.1?}", file.name
+            "applied {} ({number} of {of}), {} in {took:.1?}", file.name, counted(rows, "row")
         );
         Ok(())
     }
@@ -96,7 +96,8 @@ impl Turn<'_> {
             let (Turn { file, number, of }, elapsed_s) = (self, started.elapsed().as_secs());
             tracing::info!(
                 file = %file.name, number, of, line, statement_number = place.number, statements = place.of, elapsed_s, rows,
-                "done {} line {line} (statement {} of {}), {rows} rows in {elapsed_s} s", file.name, place.number, place.of
+                "done {} line {line} (statement {} of {}), {} in {elapsed_s} s",
+                file.name, place.number, place.of, counted(*rows, "row")
             );
         }
         result
@@ -104,7 +105,8 @@ impl Turn<'_> {
 
     fn still_running(self, place: Place, line: usize, statement: String, elapsed: Duration) {
         let (Turn { file, number, of }, elapsed_s) = (self, elapsed.as_secs());
-        let before = if place.number > 1 { format!(", {} rows before it", place.rows) } else { String::new() };
+        let before =
+            if place.number > 1 { format!(", {} before it", counted(place.rows, "row")) } else { String::new() };
         tracing::info!(
             file = %file.name, number, of, line, statement_number = place.number, statements = place.of,
             elapsed_s, rows = place.rows, statement,

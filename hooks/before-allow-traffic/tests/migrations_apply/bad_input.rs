@@ -130,11 +130,9 @@ async fn a_plan_that_names_no_secret() {
 /// Nobody knows, which is not no: the network may come back.
 #[tokio::test]
 async fn a_host_that_cannot_be_reached() {
-    let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
+    let mut world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut settings = world.settings.clone();
-    settings.overrides.port = Some(free);
-    let world = World { settings, ..world };
+    world.settings.overrides.port = Some(free);
     let unknown = world.ask().await.unwrap_err();
     assert!(unknown.transient);
     let said = chain(&unknown);

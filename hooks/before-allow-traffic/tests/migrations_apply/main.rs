@@ -5,6 +5,7 @@
     reason = "tests: they stop at what is wrong and show it, and look for the programs of PostgreSQL"
 )]
 
+mod asked;
 mod bad_input;
 mod interruptions;
 mod keep_blue_alive;

@@ -20,6 +20,6 @@ async fn a_long_statement_is_named_with_its_place_and_what_was_done_before_it() 
     assert!(said[1].starts_with("applied 1_a.sql (1 of 2), 0 rows in "), "{said:#?}");
     assert_eq!(said[2], "applying 2_b.sql (2 of 2)");
     assert_eq!(said[3], "still running 2_b.sql line 3 (file 2 of 2, statement 2 of 3), 5 s so far, 7 rows before it");
-    assert_eq!(said[4], "done 2_b.sql line 3 (statement 2 of 3), 1 rows in 5 s");
+    assert_eq!(said[4], "done 2_b.sql line 3 (statement 2 of 3), 1 row in 5 s");
     assert!(said[5].starts_with("applied 2_b.sql (2 of 2), 9 rows in "), "{said:#?}");
 }

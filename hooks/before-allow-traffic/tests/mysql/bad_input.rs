@@ -96,11 +96,9 @@ async fn a_password_in_a_statement_is_never_told() {
 /// Nobody knows, which is not no: the network may come back.
 #[tokio::test]
 async fn a_host_that_cannot_be_reached() {
-    let world = World::with(&[("1_a.sql", "CREATE TABLE a (x int);")]).await;
+    let mut world = World::with(&[("1_a.sql", "CREATE TABLE a (x int);")]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut settings = world.settings.clone();
-    settings.overrides.port = Some(free);
-    let world = World { settings, ..world };
+    world.settings.overrides.port = Some(free);
     let unknown = world.ask().await.unwrap_err();
     assert!(unknown.transient);
     let said = chain(&unknown);

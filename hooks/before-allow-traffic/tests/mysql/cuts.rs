@@ -71,6 +71,8 @@ async fn cut_run(cut: Cut) -> (Cut, bool, Vec<String>) {
     world.settings.overrides.port = Some(port);
     match world.ask().await {
         Ok(Answer::Yes { .. }) => {}
+        // Where a file's mark on the session wants a new connection, the server may not have noticed yet that the old one is cut.
+        Ok(Answer::NotYet { evidence, .. }) if evidence.starts_with("the migration lock of") => {}
         Ok(other) => panic!("{cut:?}: {other:?}"),
         Err(unknown) => assert!(unknown.transient, "{cut:?}: {}", chain(&unknown)),
     }

@@ -5,6 +5,8 @@
     reason = "tests: they stop at what is wrong and show it, and look for the programs of MariaDB"
 )]
 
+#[path = "../migrations_apply/asked.rs"]
+mod asked;
 mod bad_input;
 mod crashes;
 mod cuts;

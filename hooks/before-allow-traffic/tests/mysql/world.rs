@@ -1,22 +1,14 @@
 //! One database, one folder of migrations, one check.
 
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use before_allow_traffic::migrations::source::Source;
-use before_allow_traffic::migrations_apply::MigrationsApply;
-use before_allow_traffic::settings::Settings;
-use greenlight::check::{Answer, CannotTell, Check, CheckContext};
-use greenlight::deadline::Deadline;
-use greenlight::fakes::Fakes;
-use greenlight::plan::Credentials;
-use greenlight::stage::Stage;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
-use tempfile::TempDir;
 
+use crate::asked::Asked;
 pub(crate) use crate::patience::{chain, until};
 use crate::server::{PASSWORD, USER, server};
 
@@ -24,10 +16,21 @@ use crate::server::{PASSWORD, USER, server};
 pub(crate) struct World {
     pub(crate) port: u16,
     pub(crate) database: String,
-    pub(crate) folder: TempDir,
-    pub(crate) context: CheckContext,
-    pub(crate) fakes: Fakes,
-    pub(crate) settings: Settings,
+    pub(crate) asked: Asked,
+}
+
+impl Deref for World {
+    type Target = Asked;
+
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Asked {
+        &mut self.asked
+    }
 }
 
 impl World {
@@ -43,72 +46,11 @@ impl World {
         // The port is open before the first statements have made the user.
         let mut admin = until(async || options(port, "admin").connect().await.ok()).await;
         run(&mut admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let fakes = Fakes::well();
         let secret = format!(
             r#"{{"engine":"mariadb","username":"{USER}","password":"{PASSWORD}","host":"127.0.0.1","port":{port},"dbname":"{database}","sslmode":"disable"}}"#
         );
-        fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
-        let source = Source::Packaged(folder.path().to_owned());
-        let settings = Settings {
-            lock_timeout: Duration::from_secs(1),
-            ..Settings::new(source, Credentials::Secret("orders/migrator".to_owned()))
-        };
-        let context = fakes.context(Stage::BeforeAllowTraffic);
-        let world = Self { port, database, folder, context, fakes, settings };
-        for (name, sql) in files {
-            world.write(name, sql);
-        }
-        world
-    }
-
-    pub(crate) fn write(&self, name: &str, sql: &str) {
-        std::fs::write(self.folder.path().join(name), sql).expect("the folder takes files");
-    }
-
-    pub(crate) fn remove(&self, name: &str) {
-        std::fs::remove_file(self.folder.path().join(name)).expect("the file is there");
-    }
-
-    pub(crate) fn set_time_left(&mut self, left: Duration) {
-        self.context.deadline = Deadline::after(left);
-    }
-
-    pub(crate) fn check(&self) -> Arc<MigrationsApply> {
-        Arc::new(MigrationsApply::new(self.settings.clone(), Arc::default()))
-    }
-
-    /// Asks once.
-    pub(crate) async fn ask(&self) -> Result<Answer, CannotTell> {
-        self.check().ask(&self.context).await
-    }
-
-    /// Asks as the hook does: again for as long as that may help.
-    pub(crate) async fn settle(&self) -> Answer {
-        let check = self.check();
-        until(async || match check.ask(&self.context).await {
-            Ok(Answer::NotYet { .. }) => None,
-            Ok(answer) => Some(answer),
-            Err(unknown) => {
-                assert!(unknown.transient, "{}", chain(&unknown));
-                None
-            }
-        })
-        .await
-    }
-
-    pub(crate) async fn yes(&self) -> String {
-        match self.settle().await {
-            Answer::Yes { evidence } => evidence,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    pub(crate) async fn no(&self) -> (String, String) {
-        match self.settle().await {
-            Answer::No { evidence, remedy } => (evidence, remedy),
-            other => panic!("{other:?}"),
-        }
+        let asked = Asked::new(files, secret, Duration::from_secs(1));
+        Self { port, database, asked }
     }
 
     pub(crate) async fn connect(&self) -> MySqlConnection {

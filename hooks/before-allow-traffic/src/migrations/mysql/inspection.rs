@@ -67,13 +67,7 @@ mod tests {
     use crate::migrations::files::File;
 
     fn faults(sql: &str, sql_mode: &str) -> Vec<String> {
-        let file = File {
-            name: "1_a.sql".to_owned(),
-            version: 1,
-            description: "a".to_owned(),
-            sql: sql.to_owned(),
-            checksum: Vec::new(),
-        };
+        let file = File::with(sql);
         inspect(&file, &Server { database: "shop".to_owned(), sql_mode: sql_mode.to_owned(), at_once: 4096 })
     }
 

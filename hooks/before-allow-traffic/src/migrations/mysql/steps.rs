@@ -425,23 +425,13 @@ mod tests {
     use super::{Kind, steps};
     use crate::migrations::files::File;
 
-    fn file(sql: &str) -> File {
-        File {
-            name: "1_a.sql".to_owned(),
-            version: 1,
-            description: "a".to_owned(),
-            sql: sql.to_owned(),
-            checksum: Vec::new(),
-        }
-    }
-
     fn kinds(sql: &str) -> Vec<(usize, Kind)> {
-        let file = file(sql);
+        let file = File::with(sql);
         steps(&file, "shop").unwrap().into_iter().map(|step| (step.statements.len(), step.kind)).collect()
     }
 
     fn faults(sql: &str) -> Vec<String> {
-        steps(&file(sql), "shop").unwrap_err()
+        steps(&File::with(sql), "shop").unwrap_err()
     }
 
     #[test]

@@ -119,13 +119,7 @@ mod tests {
 
     /// What is said of the second file's statements once the first's were done again.
     fn said(again: &str, behind: &str) -> Option<String> {
-        let file = File {
-            name: "1_a.sql".to_owned(),
-            version: 1,
-            description: String::new(),
-            sql: String::new(),
-            checksum: Vec::new(),
-        };
+        let file = File::with("");
         let (again, behind) = (all(again), all(behind));
         let mut stale = Stale::default();
         for statement in &again {

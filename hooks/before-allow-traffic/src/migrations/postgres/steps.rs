@@ -286,18 +286,8 @@ mod tests {
     use super::{Kind, steps};
     use crate::migrations::files::File;
 
-    fn file(sql: &str) -> File {
-        File {
-            name: "1_a.sql".to_owned(),
-            version: 1,
-            description: "a".to_owned(),
-            sql: sql.to_owned(),
-            checksum: Vec::new(),
-        }
-    }
-
     fn kinds(sql: &str) -> Vec<(usize, Kind)> {
-        steps(&file(sql)).unwrap().into_iter().map(|step| (step.statements.len(), step.kind)).collect()
+        steps(&File::with(sql)).unwrap().into_iter().map(|step| (step.statements.len(), step.kind)).collect()
     }
 
     #[test]
@@ -310,14 +300,14 @@ mod tests {
 
     #[test]
     fn what_nobody_could_go_on_with_is_refused() {
-        let faults = steps(&file("begin; begin; commit")).unwrap_err();
+        let faults = steps(&File::with("begin; begin; commit")).unwrap_err();
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert_eq!(
-            steps(&file("select 1;\nbegin; select 2")).unwrap_err(),
+            steps(&File::with("select 1;\nbegin; select 2")).unwrap_err(),
             ["1_a.sql line 2: the transaction that begins here never ends"]
         );
         assert_eq!(
-            steps(&file("create index concurrently on t (a)")).unwrap_err(),
+            steps(&File::with("create index concurrently on t (a)")).unwrap_err(),
             [
                 "1_a.sql line 1: create index concurrently on t (a) gives the index no name, so that nobody could find it again \
               after an interruption"
