@@ -7,20 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::reaper::Reaper;
-use crate::world::World;
 use crate::world::functions::{Function, Invocation, InvocationStatus};
 use crate::world::journal::Who;
+use crate::world::{State, World};
 
+mod aftermath;
 mod environment;
+mod log_filter;
 mod memory;
 mod runtime_api;
 mod variables;
 
 use environment::{Assignment, Environment};
+
+pub use log_filter::LogFilter;
 
 /// Most environments of one function that work at a time: what a new AWS account has. More invocations wait.
 const CONCURRENCY: usize = 10;
@@ -57,6 +62,13 @@ pub async fn run(world: Arc<World>, settings: Settings) {
             retried.insert((invocation.id.clone(), invocation.attempt));
             retries.spawn(retry(Arc::clone(&world), invocation));
         }
+        let now = world.now();
+        if let Some(due) =
+            world.read(|state| state.notices.iter().map(|notice| notice.due).min()).filter(|due| *due <= now)
+        {
+            world.update(|state| deliver(state, due, now));
+        }
+        let next_notice = world.read(|state| state.notices.iter().map(|notice| notice.due).min());
         tokio::select! {
             changed = changes.changed() => changed.expect("the world outlives its functions"),
             Some(number) = idles.recv() => fleet.rests(number),
@@ -65,6 +77,7 @@ pub async fn run(world: Arc<World>, settings: Settings) {
                 Err(error) => tracing::error!(%error, "an execution environment ended in a panic"),
             },
             Some(_) = retries.join_next() => {}
+            () = at(&world, next_notice) => {}
         }
     }
 }
@@ -158,6 +171,21 @@ impl Fleet {
             requeue(&self.world, &assignment);
         }
     }
+}
+
+/// Waits for this moment, for ever where there is none.
+async fn at(world: &World, moment: Option<Timestamp>) {
+    match moment {
+        Some(moment) => world.clock.sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells what was due then.
+fn deliver(state: &mut State, due: Timestamp, now: Timestamp) {
+    let Some(first) = state.notices.iter().position(|notice| notice.due == due) else { return };
+    let notice = state.notices.remove(first);
+    state.deliver(notice, now);
 }
 
 fn claim(world: &World, invocation: &Invocation, cold: bool) -> Assignment {

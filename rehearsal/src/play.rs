@@ -16,7 +16,7 @@ use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
 use rehearsal::scenario::{self, Loaded, TemplateSpec};
-use rehearsal::setup::hook_binary;
+use rehearsal::setup::{hook_binary, report_failure_binary};
 use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
 use tokio::sync::mpsc;
@@ -193,7 +193,10 @@ pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, load
     let sample_service = beside.join("orders");
     let own = |stage: &&Stage| loaded.iter().any(|it| it.scenario.runs_own_hook(**stage));
     let needed = Stage::ALL.iter().filter(own).filter(|stage| !hook_binary(&hooks, **stage).is_file());
-    let needed: Vec<&str> = needed.map(|stage| stage.hook_name()).collect();
+    let mut needed: Vec<&str> = needed.map(|stage| stage.hook_name()).collect();
+    if !report_failure_binary(&hooks).is_file() {
+        needed.push("report-failure");
+    }
     are_there(&needed, &hooks)?;
     if loaded.iter().any(|it| it.scenario.runs_sample_service()) && !sample_service.is_file() {
         are_there(&["orders"], &beside)?;

@@ -268,6 +268,9 @@ mod tests {
             access_key: access_key.to_owned(),
             role: Some(Arc::new(Role::of(&stack, "R").expect("a role"))),
             max_retries: 0,
+            killed_after: None,
+            on_failure: None,
+            subscription: None,
         }
     }
 

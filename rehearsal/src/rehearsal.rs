@@ -432,7 +432,7 @@ fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) 
         );
     }
     for fault in &loaded.scenario.faults {
-        let whose = fault.by.map_or_else(|| "everybody".to_owned(), |by| by.stage().hook_name().to_owned());
+        let whose = fault.by.map_or_else(|| "everybody".to_owned(), |by| by.name().to_owned());
         let answer = fault.answer.kind().name();
         world.say(Who::Rehearsal, format!("fault: {} by {whose} gets {answer}", fault.operation));
     }

@@ -33,7 +33,7 @@ pub use expectation::Expectation;
 pub use function::FunctionSpec;
 pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use template::TemplateSpec;
-pub use trouble::{FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
+pub use trouble::{Caller, FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
 
 /// A scenario as it is written. Paths are relative to the file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::codedeploy::api::{self, NewRevision};
+use crate::scenario::Caller;
 use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version, Zone};
 use crate::served_plan::ServedPlan;
 use crate::tasks::for_shell;
@@ -31,7 +32,7 @@ use crate::world::{ACCOUNT, REGION, State, World};
 mod function;
 mod hooks;
 
-pub use self::hooks::{function_name, hook_binary};
+pub use self::hooks::{REPORT_FAILURE, function_name, hook_binary, report_failure_binary};
 
 /// Name of the container that the load balancer talks to.
 const CONTAINER: &str = "app";
@@ -306,7 +307,8 @@ impl Furnisher<'_> {
         let faults = self.loaded.scenario.faults.iter();
         faults
             .map(|fault| Fault {
-                caller: fault.by.map(|event| function_name(event.stage())),
+                after: 0,
+                caller: fault.by.map(Caller::function),
                 operation: fault.operation.clone(),
                 kind: fault.answer.kind(),
                 times: fault.times,

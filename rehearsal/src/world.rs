@@ -3,6 +3,7 @@
 //! Plain data and the rules that AWS documents for it. No I/O, no AWS wire shapes, no processes: those live around it
 //! and meet here. Whoever waits for something waits for the world to change ([`World::until`]).
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ pub mod stores;
 use alarms::Alarm;
 use deployments::CodeDeploy;
 use faults::Fault;
-use functions::{Alias, Function, Invocation};
+use functions::{Alias, Detour, Function, Invocation, Notice};
 use journal::Journal;
 use load_balancer::{Listener, LoadBalancer, TargetGroup};
 use logs::Logs;
@@ -76,10 +77,14 @@ pub struct State {
     pub aliases: Vec<Alias>,
     /// Invocations of functions, oldest first.
     pub invocations: Vec<Invocation>,
+    /// What AWS is about to tell functions.
+    pub notices: Vec<Notice>,
     /// Parameters, secrets, objects and database instances.
     pub stores: Stores,
     /// Faults of AWS endpoints that are still to strike.
     pub faults: Vec<Fault>,
+    /// What a function is told in place of the truth, by its name.
+    pub detours: BTreeMap<String, Detour>,
     /// An availability zone that has no room for green's tasks.
     pub zone_without_room: Option<&'static str>,
     /// Which part of the deployment production requests fall into: a lifecycle event, or a step of it.

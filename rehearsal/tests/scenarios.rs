@@ -14,6 +14,7 @@ use greenlight::stage::Stage;
 use rehearsal::cloudformation::Template;
 use rehearsal::iam::Role;
 use rehearsal::outcome::Permissions;
+use rehearsal::setup::{REPORT_FAILURE, function_name};
 use serde_json::{Value, json};
 
 #[path = "support/programs.rs"]
@@ -199,6 +200,9 @@ scenarios! {
     green_that_stops_again_and_again_is_quoted = "green-stops-again",
     a_health_check_that_takes_errors_for_healthy_is_refused = "health-check-takes-errors",
     an_answer_that_is_refused_is_printed_as_a_command = "hook-without-permission",
+    an_answer_that_a_hook_may_not_give_is_given_in_its_place = "hook-cannot-answer",
+    a_hook_that_is_killed_is_answered_for = "hook-is-killed",
+    whoever_hears_of_a_dead_hook_second_does_not_override_the_answer = "hook-is-killed-by-event",
     an_image_with_findings_above_the_limit_is_not_started = "image-has-findings",
     an_image_that_was_never_pushed_is_not_waited_for = "image-is-missing",
     somebody_else_who_moves_the_alias_is_found_out = "lambda-alias-moved",
@@ -242,6 +246,9 @@ fn hooks_are_found_where_sam_build_puts_them() {
         std::fs::create_dir(&of_hook).unwrap();
         std::os::unix::fs::symlink(built.join(stage.hook_name()), of_hook.join("bootstrap")).unwrap();
     }
+    let stand_in = folder.path().join("ReportFailure");
+    std::fs::create_dir(&stand_in).unwrap();
+    std::os::unix::fs::symlink(built.join("report-failure"), stand_in.join("bootstrap")).unwrap();
     let mut command = Command::new(programs::rehearse());
     let output = command.args(["run", "all-at-once", "--artifacts"]).arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -252,6 +259,9 @@ const GRANTED_ANYWAY: &[(&str, &str)] = &[
     ("logs:CreateLogStream", "Lambda itself writes the function's log with the function's role"),
     ("logs:PutLogEvents", "as above"),
     ("sqs:SendMessage", "Lambda itself keeps the event of a function that died, with the function's role"),
+    ("sqs:DeleteMessage", "Lambda itself feeds report-failure from the queue, with the function's role"),
+    ("sqs:GetQueueAttributes", "as above"),
+    ("sqs:ReceiveMessage", "as above"),
     ("ec2:AssignPrivateIpAddresses", "Lambda itself connects a function to a VPC with the function's role"),
     ("ec2:CreateNetworkInterface", "as above"),
     ("ec2:DeleteNetworkInterface", "as above"),
@@ -291,21 +301,22 @@ fn a_role_allows_what_its_hook_needs_in_the_scenarios_and_no_more() {
     let stack = Template::parse(&text, "template.yaml").unwrap().with(&with_every_condition()).unwrap();
     let nothing = BTreeMap::new();
     let mut wrong = Vec::new();
-    for stage in Stage::ALL {
-        let function = format!("CodeDeployHook_greenlight-{}", stage.hook_name());
-        let role = Role::of(&stack, &format!("{stage}Role")).unwrap();
+    let hooks = Stage::ALL.map(|stage| (format!("{stage}Role"), function_name(stage)));
+    for (role, function) in hooks.into_iter().chain([("ReportFailureRole".to_owned(), REPORT_FAILURE.to_owned())]) {
         let needed = needed.get(&function).unwrap_or(&nothing);
+        let role = Role::of(&stack, &role).unwrap();
         let excused = |list: &[(&str, &str)], action: &str| list.iter().any(|(excused, _)| *excused == action);
         for action in role.granted() {
             if !needed.contains_key(action) && !excused(GRANTED_ANYWAY, action) {
-                wrong.push(format!("{stage}: {action} is granted, and no scenario needs it"));
+                wrong.push(format!("{function}: {action} is granted, and no scenario needs it"));
             }
         }
         for action in role.granted_everywhere() {
             let everything = BTreeSet::from(["*".to_owned()]);
             let narrower = needed.get(action).is_some_and(|resources| *resources != everything);
             if narrower && !excused(EVERYWHERE_ANYWAY, action) {
-                wrong.push(format!("{stage}: {action} is granted on everything, and needed on {:?}", needed[action]));
+                wrong
+                    .push(format!("{function}: {action} is granted on everything, and needed on {:?}", needed[action]));
             }
         }
     }

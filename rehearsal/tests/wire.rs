@@ -55,7 +55,8 @@ async fn describe_target_groups(wire: &WireHandle, key: &str) -> Result<Answer, 
 }
 
 fn strike(world: &World, operation: &str, kind: FaultKind, times: Option<u32>) {
-    let fault = Fault { caller: Some(HOOK.to_owned()), operation: operation.to_owned(), kind, times };
+    let (caller, operation) = (Some(HOOK.to_owned()), operation.to_owned());
+    let fault = Fault { caller, operation, kind, after: 0, times };
     world.update(|state| state.faults.push(fault));
 }
 

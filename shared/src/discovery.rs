@@ -227,6 +227,11 @@ pub struct Parts {
 }
 
 impl Record {
+    /// Whether it is in a state from which no deployment comes back: nobody waits for an answer.
+    pub fn is_over(&self) -> bool {
+        ["Succeeded", "Failed", "Stopped"].contains(&self.status.as_str())
+    }
+
     /// Set when CodeDeploy itself started this deployment to lead back.
     pub fn automatic_rollback(&self) -> Option<Rollback> {
         (self.creator == "codeDeployRollback" || self.undoes.is_some())

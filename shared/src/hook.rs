@@ -75,9 +75,6 @@ pub enum HookError {
     Delivery(#[from] DeliveryError),
 }
 
-/// States from which no deployment comes back.
-const OVER: [&str; 3] = ["Succeeded", "Failed", "Stopped"];
-
 /// Pauses before asking AWS once more what it did not say.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -503,7 +500,7 @@ fn not_of_functions(stage: Stage, deployment: &FunctionDeployment) -> Row {
 
 /// A late event: nothing may be done for a deployment that is over.
 fn over(record: &Record) -> Option<Row> {
-    OVER.contains(&record.status.as_str()).then(|| {
+    record.is_over().then(|| {
         failed(
             "deployment-is-running",
             "Is the deployment still running?",

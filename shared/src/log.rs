@@ -87,7 +87,8 @@ where
 /// Other crates may write headers and statements into their finer lines: only their warnings are shown.
 fn is_ours(target: &str) -> bool {
     let name = target.split("::").next().unwrap_or_default();
-    name == "greenlight" || Stage::ALL.iter().any(|stage| stage.hook_name().replace('-', "_") == name)
+    ["greenlight", "report_failure"].contains(&name)
+        || Stage::ALL.iter().any(|stage| stage.hook_name().replace('-', "_") == name)
 }
 
 /// The fields of an event.

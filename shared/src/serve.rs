@@ -4,7 +4,8 @@ use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+pub use lambda_runtime::Diagnostic;
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::error;
 
@@ -27,25 +28,43 @@ pub struct ServeError(String);
 /// Serves a hook for as long as Lambda calls it. `checks` is asked for the checks of every deployment anew, for each has
 /// its own plan; what is wrong there stops the deployment with the reason, instead of the function without one.
 pub async fn serve(stage: Stage, checks: impl Into<Questions>) -> Result<(), ServeError> {
-    let settings = Settings::from_environment();
     let redactions = Redactions::default();
-    log::start(&settings, &redactions);
-    panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        let text = panic.payload_as_str().unwrap_or("without a text");
-        error!("panic{place}: {text}");
-    }));
+    let settings = start(&redactions);
     let hook = hook(stage, checks.into(), &settings, redactions);
     let hook = &hook;
-    let handler = service_fn(move |event: LambdaEvent<Value>| async move {
-        let left = left(event.context.deadline, SystemTime::now());
+    listen(move |event: Value, left: Duration| async move {
         match hook {
-            Ok(hook) => hook.handle(&event.payload, left).await.map_err(|error| refused("HookError", &error)),
+            Ok(hook) => hook.handle(&event, left).await.map_err(|error| refused("HookError", &error)),
             Err(error) => {
                 error!("nobody can be answered, AWS cannot be called: {}", chain(error));
                 Err(refused("ConnectionError", error))
             }
         }
+    })
+    .await
+}
+
+/// Reads the environment and starts the log, in which panics are lines like others.
+pub fn start(redactions: &Redactions) -> Settings {
+    let settings = Settings::from_environment();
+    log::start(&settings, redactions);
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("without a text");
+        error!("panic{place}: {text}");
+    }));
+    settings
+}
+
+/// Hands every event to `handle`, with the time until Lambda kills the process.
+pub async fn listen<F, R>(handle: F) -> Result<(), ServeError>
+where
+    F: Fn(Value, Duration) -> R,
+    R: Future<Output = Result<Value, Diagnostic>>,
+{
+    let handle = &handle;
+    let handler = service_fn(move |event: LambdaEvent<Value>| async move {
+        handle(event.payload, left(event.context.deadline, SystemTime::now())).await
     });
     lambda_runtime::run(handler).await.map_err(|error| ServeError(error.to_string()))
 }
@@ -66,7 +85,7 @@ fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redact
 }
 
 /// What Lambda shows as the function's error.
-fn refused(kind: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+pub fn refused(kind: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
     Diagnostic { error_type: kind.to_owned(), error_message: chain(error) }
 }
 

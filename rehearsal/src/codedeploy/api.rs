@@ -1,11 +1,13 @@
 //! What a client may ask of CodeDeploy: begin a deployment, stop one, answer a hook.
 
+use std::time::Instant;
+
 use greenlight::appspec::AnyAppSpec;
 use sha2::{Digest, Sha256};
 
 use crate::world::deployments::{
     Creator, Deployment, DeploymentStatus, EventStatus, LifecycleEvent, Platform, Revision, RevisionLocation,
-    RollbackEvent,
+    RollbackEvent, Trial,
 };
 use crate::world::{State, World};
 
@@ -170,6 +172,9 @@ pub fn stop(world: &World, id: &str) -> Result<bool, ApiError> {
 pub fn answer_hook(world: &World, id: &str, execution_id: &str, succeeded: bool) -> Result<(), ApiError> {
     let now = world.now();
     world.update(|state| {
+        if let Some(trial) = state.codedeploy.trials.get_mut(execution_id).filter(|trial| trial.deployment == id) {
+            return answer_trial(trial, succeeded);
+        }
         let deployment = state.codedeploy.deployment_mut(id).ok_or_else(|| unknown(id))?;
         let event = deployment.events.iter_mut().find(|event| event.hook_execution_id.as_deref() == Some(execution_id));
         let Some(event) = event else {
@@ -188,6 +193,19 @@ pub fn answer_hook(world: &World, id: &str, execution_id: &str, succeeded: bool)
         event.ended_at = Some(now);
         Ok(())
     })
+}
+
+/// As of an event: the first answer counts.
+fn answer_trial(trial: &mut Trial, succeeded: bool) -> Result<(), ApiError> {
+    if trial.answer.is_some() {
+        trial.refused += 1;
+        return Err(ApiError::new(
+            "LifecycleEventAlreadyCompletedException",
+            "The lifecycle event has already completed".to_owned(),
+        ));
+    }
+    trial.answer = Some((succeeded, Instant::now()));
+    Ok(())
 }
 
 /// `DeploymentDoesNotExistException`.

@@ -22,6 +22,10 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         return Ok(());
     };
     course.begin(event);
+    if course.world.read(|state| state.codedeploy.parked_at.as_deref() == Some(event)) {
+        course.say(format!("{event}: stands still, and nobody is called"));
+        return std::future::pending().await;
+    }
     let invocation = invoke(course, event, &function);
     course.say(format!("{event}: calls {}", name(&function)));
     let timeout = course.switches.hook_timeout;
@@ -43,6 +47,8 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
         if let InvocationStatus::NotInvokable(reason) = status {
             return Ending::HookNotInvokable { event: event.to_owned(), reason };
         }
+        // Who answers in the place of a hook that died is told of it by AWS.
+        course.world.until(|state| state.hooks_are_quiet().then_some(())).await;
         // An answer may be on its way while the function returns; only real silence is skipped.
         tokio::time::sleep(Duration::from_millis(50)).await;
         course.say(format!("{event}: {} has ended without an answer; CodeDeploy waits", name(&function)));
@@ -62,7 +68,7 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
             return Err(Ending::HookSilent { event: event.to_owned(), after: timeout });
         }
     };
-    wait_for_its_log(course, &invocation).await;
+    wait_for_their_logs(course).await;
     if status == EventStatus::Succeeded {
         course.say(format!("{event}: Succeeded"));
         Ok(())
@@ -72,11 +78,9 @@ pub(super) async fn call(course: &Course, event: &str) -> Result<(), Ending> {
     }
 }
 
-/// The answer comes before the function returns; its log belongs before what happens next in the transcript.
-async fn wait_for_its_log(course: &Course, invocation: &str) {
-    let ended = course.world.until(|state| {
-        state.invocations.iter().find(|it| it.id == invocation).is_none_or(|it| it.status.is_final()).then_some(())
-    });
+/// The answer comes before the function returns that gave it; its log belongs before what happens next in the transcript.
+async fn wait_for_their_logs(course: &Course) {
+    let ended = course.world.until(|state| state.hooks_have_ended().then_some(()));
     // A function that answers and then never returns must not hold the deployment.
     let patience = tokio::time::sleep(Duration::from_secs(2));
     tokio::select! { () = ended => {}, () = patience => {} }
@@ -92,7 +96,14 @@ fn invoke(course: &Course, event: &str, function: &str) -> String {
         {
             event.hook_execution_id = Some(execution.clone());
         }
-        state.invoke(function, payload.to_string(), now)
+        let id = state.invoke(function, payload.to_string(), now);
+        if let Some(invocation) = state.invocation_mut(&id, 1)
+            && !course.switches.invokes_hooks_with_event
+        {
+            invocation.by_event = false;
+            invocation.retries_left = 0;
+        }
+        id
     })
 }
 

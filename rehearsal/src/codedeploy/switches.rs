@@ -18,6 +18,9 @@ pub struct Switches {
     pub looks_at_alarms_every: Duration,
     /// Whether CodeDeploy stops a deployment for an alarm that fired before it began, or only for one that begins to.
     pub stops_for_alarms_that_fired_before: bool,
+    /// Whether CodeDeploy invokes hooks with `Event`: then Lambda sends the event of one that died to its on-failure destination.
+    /// AWS does not say.
+    pub invokes_hooks_with_event: bool,
     /// How long CodeDeploy waits for a hook's answer. AWS documents one hour.
     pub hook_timeout: Duration,
 }
@@ -31,6 +34,7 @@ impl Switches {
         install_timeout: Duration::from_secs(3600),
         looks_at_alarms_every: Duration::from_secs(10),
         stops_for_alarms_that_fired_before: true,
+        invokes_hooks_with_event: false,
         hook_timeout: Duration::from_secs(3600),
     };
 }

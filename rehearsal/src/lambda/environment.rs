@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::runtime_api::{self, Ask, Event, LARGEST_RESPONSE, Refusal, Said};
-use super::{Settings, memory, variables};
+use super::{Settings, aftermath, memory, variables};
 use crate::clock::PaceGuard;
 use crate::process::{Command, Exit, Inherits, Process};
 use crate::world::World;
@@ -124,11 +124,17 @@ impl Environment {
 
         let mut command = Command::new(path.display().to_string(), arguments);
         command.inherits = Inherits::Nothing;
-        command.environment = variables::of(&self.function, &self.settings, &path, address);
+        let stream = log_stream(&self.function);
+        command.environment = variables::of(&self.function, &self.settings, &path, address, &stream);
         let current = Arc::new(Mutex::new(first.clone()));
         let write = {
             let (world, current) = (Arc::clone(&self.world), Arc::clone(&current));
+            // What users invoke writes many times a second, and nobody reads it.
+            let log = self.function.colour.is_none().then(|| (self.function.log_group(), stream.clone()));
             move |lines: &[String]| {
+                if let Some((group, stream)) = &log {
+                    world.logs.write(group, stream, world.now(), lines);
+                }
                 let current = current.lock().unwrap_or_else(PoisonError::into_inner);
                 world.update(|state| {
                     if let Some(invocation) = state.invocation_mut(&current.id, current.attempt) {
@@ -141,7 +147,7 @@ impl Environment {
         let process = Process::start(&command, self.settings.reaper.as_ref(), write)
             .map_err(|error| format!("its program {} cannot be started: {error}", path.display()))?;
         let (world, function) = (Arc::clone(&self.world), self.function.clone());
-        Ok(Sandbox { world, function, process, asks, current, peak: None, _api: api })
+        Ok(Sandbox { world, function, process, asks, current, stream, peak: None, _api: api })
     }
 }
 
@@ -153,6 +159,8 @@ struct Sandbox {
     asks: mpsc::Receiver<Ask>,
     /// Whose log its lines go to.
     current: Arc<Mutex<Assignment>>,
+    /// Its log stream.
+    stream: String,
     /// The most memory it has used, in bytes.
     peak: Option<u64>,
     _api: JoinSet<()>,
@@ -193,6 +201,7 @@ impl Sandbox {
     async fn serve(&mut self, assignment: &Assignment, next: oneshot::Sender<Event>) -> bool {
         let begun = Instant::now();
         let deadline = begun + self.function.timeout;
+        let killed = self.function.killed_after.map(|after| begun + after).filter(|killed| *killed < deadline);
         let timeout_ms = i64::try_from(self.function.timeout.as_millis()).unwrap_or(i64::MAX);
         let event = || Event {
             request_id: assignment.id.clone(),
@@ -201,10 +210,13 @@ impl Sandbox {
             payload: assignment.payload.clone(),
         };
         let event = event();
+        if self.function.colour.is_none() {
+            aftermath::begins(&self.world, &self.function, assignment, &self.stream);
+        }
         // Not taken: its connection was lost meanwhile, and it asks again.
         let mut left = next.send(event).err();
         let status = loop {
-            match self.hear(deadline).await {
+            match self.hear(killed.unwrap_or(deadline)).await {
                 Heard::Next(next) => {
                     if let Some(event) = left.take() {
                         left = next.send(event).err();
@@ -230,6 +242,7 @@ impl Sandbox {
                 Heard::Said(Said::InitError(_), verdict) => accept(verdict, Err(Refusal::NotNow)),
                 Heard::Said(_, verdict) => accept(verdict, Err(Refusal::UnknownRequest)),
                 Heard::Exited(exit) => break InvocationStatus::Crashed(exit.to_string()),
+                Heard::TooLate if killed.is_some() => break InvocationStatus::Crashed("signal SIGKILL".to_owned()),
                 Heard::TooLate => break InvocationStatus::TimedOut,
                 Heard::TooMuchMemory => break InvocationStatus::OutOfMemory,
             }
@@ -311,14 +324,27 @@ impl Sandbox {
         let took = begun.elapsed();
         self.uses_too_much();
         self.lines_so_far().await;
-        booking::book(&self.world, &self.function, assignment, status, took, self.peak);
+        self.put_down(assignment, status, took);
     }
 
     async fn kill_and_book(&mut self, assignment: &Assignment, status: InvocationStatus, begun: Instant) {
         let took = begun.elapsed();
         self.process.kill().await;
-        booking::book(&self.world, &self.function, assignment, status, took, self.peak);
+        self.put_down(assignment, status, took);
     }
+
+    fn put_down(&self, assignment: &Assignment, status: InvocationStatus, took: Duration) {
+        let ended = booking::book(&self.world, &self.function, assignment, status, took, self.peak);
+        if let Some(invocation) = ended.filter(|_| self.function.colour.is_none()) {
+            aftermath::ends(&self.world, &self.function, &invocation, &self.stream);
+        }
+    }
+}
+
+/// As Lambda names them: day, version, and a number of the environment.
+fn log_stream(function: &Function) -> String {
+    let day = jiff::Timestamp::now().strftime("%Y/%m/%d");
+    format!("{day}/[{}]{}", function.version, uuid::Uuid::new_v4().simple())
 }
 
 fn accept(verdict: oneshot::Sender<Result<(), Refusal>>, accepted: Result<(), Refusal>) {

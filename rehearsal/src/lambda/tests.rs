@@ -68,6 +68,9 @@ impl Rehearsal {
             access_key: format!("AKIA{name}"),
             role: None,
             max_retries: 0,
+            killed_after: None,
+            on_failure: None,
+            subscription: None,
         };
         change(&mut function);
         self.world.update(|state| {

@@ -18,10 +18,9 @@ pub(super) fn of(
     settings: &Settings,
     program: &Path,
     runtime_api: SocketAddr,
+    log_stream: &str,
 ) -> BTreeMap<String, String> {
     let task_root = program.parent().unwrap_or(Path::new("/")).display().to_string();
-    let day = jiff::Timestamp::now().strftime("%Y/%m/%d");
-    let log_stream = format!("{day}/[{}]{}", function.version, uuid::Uuid::new_v4().simple());
     let configurable = [
         ("AWS_ENDPOINT_URL", settings.endpoint_url.clone()),
         ("AWS_LAMBDA_LOG_FORMAT", "Text".to_owned()),
@@ -37,8 +36,8 @@ pub(super) fn of(
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", function.version.clone()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),

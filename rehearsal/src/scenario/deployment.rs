@@ -282,6 +282,9 @@ pub struct SwitchesSpec {
     /// Whether CodeDeploy stops for an alarm that fired before the deployment began.
     #[serde(default)]
     pub stops_for_alarms_that_fired_before: Option<bool>,
+    /// Whether CodeDeploy invokes hooks with `Event`, so that the event of one that died goes to its on-failure destination.
+    #[serde(default)]
+    pub invokes_hooks_with_event: Option<bool>,
 }
 
 impl SwitchesSpec {
@@ -297,6 +300,7 @@ impl SwitchesSpec {
                 .stops_for_alarms_that_fired_before
                 .unwrap_or(usual.stops_for_alarms_that_fired_before),
             looks_at_alarms_every: self.looks_at_alarms_every.map_or(usual.looks_at_alarms_every, Span::duration),
+            invokes_hooks_with_event: self.invokes_hooks_with_event.unwrap_or(usual.invokes_hooks_with_event),
             hook_timeout: usual.hook_timeout,
         }
     }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use greenlight::document::Spanned;
+use greenlight::stage::Stage;
 use greenlight::units::Span;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LifecycleEventName, rules};
+use super::rules;
+use crate::setup::{REPORT_FAILURE, function_name};
 use crate::world::faults::FaultKind;
 
 /// A function in place of greenlight's own, or settings for it.
@@ -27,6 +29,9 @@ pub struct HookSpec {
     /// Memory of the function in MiB.
     #[serde(default, deserialize_with = "rules::memory")]
     pub memory: Option<u32>,
+    /// Kills its process (SIGKILL) so long after it got its event, in real time.
+    #[serde(default)]
+    pub killed_after: Option<Span>,
     /// More environment variables.
     #[serde(default, deserialize_with = "rules::environment")]
     pub environment: BTreeMap<String, String>,
@@ -68,12 +73,48 @@ pub struct FaultSpec {
     pub operation: String,
     /// Whose calls; everybody's when missing.
     #[serde(default)]
-    pub by: Option<LifecycleEventName>,
+    pub by: Option<Caller>,
     /// What happens.
     pub answer: FaultKindSpec,
     /// How many calls; every one when missing.
     #[serde(default, deserialize_with = "rules::times")]
     pub times: Option<u32>,
+}
+
+/// A function of greenlight's: a hook, by its lifecycle event, or the one that answers for hooks that died.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words are those of the lifecycle events")]
+pub enum Caller {
+    BeforeInstall,
+    AfterInstall,
+    AfterAllowTestTraffic,
+    BeforeAllowTraffic,
+    AfterAllowTraffic,
+    ReportFailure,
+}
+
+impl Caller {
+    /// The function's name.
+    pub fn function(self) -> String {
+        self.stage().map_or_else(|| REPORT_FAILURE.to_owned(), function_name)
+    }
+
+    /// `after-install`.
+    pub fn name(self) -> &'static str {
+        self.stage().map_or("report-failure", Stage::hook_name)
+    }
+
+    fn stage(self) -> Option<Stage> {
+        Some(match self {
+            Self::BeforeInstall => Stage::BeforeInstall,
+            Self::AfterInstall => Stage::AfterInstall,
+            Self::AfterAllowTestTraffic => Stage::AfterAllowTestTraffic,
+            Self::BeforeAllowTraffic => Stage::BeforeAllowTraffic,
+            Self::AfterAllowTraffic => Stage::AfterAllowTraffic,
+            Self::ReportFailure => return None,
+        })
+    }
 }
 
 /// What happens instead of an answer.

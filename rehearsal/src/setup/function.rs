@@ -74,6 +74,9 @@ impl Furnisher<'_> {
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
             role: None,
             max_retries: 0,
+            killed_after: None,
+            on_failure: None,
+            subscription: None,
         }
     }
 

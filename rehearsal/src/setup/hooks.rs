@@ -12,10 +12,14 @@ use serde_json::{Value, json};
 use super::{BUCKET, Furnisher, hex, log_group, migrations, task_roles};
 use crate::cloudformation::{Stack, Template};
 use crate::iam::Role;
+use crate::lambda::LogFilter;
 use crate::tasks::for_shell;
-use crate::world::functions::{Function, LATEST};
+use crate::world::functions::{Function, LATEST, OnFailure, Subscription};
 use crate::world::stores::resource_id;
 use crate::world::{ACCOUNT, REGION};
+
+/// The function that answers for hooks that died.
+pub const REPORT_FAILURE: &str = "greenlight-report-failure";
 
 /// What `sam deploy` deploys.
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
@@ -24,6 +28,9 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
 
 /// Timeout of a hook's function: long enough for the bake that a plan gets that names none.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long it takes until a subscriber is told of a line. AWS says near real time.
+const SUBSCRIBED_AFTER: Duration = Duration::from_secs(5);
 
 /// The stack of greenlight's functions with these parameters; the others have their defaults.
 pub(crate) fn stack(parameters: &BTreeMap<&str, Value>) -> Stack {
@@ -39,6 +46,38 @@ pub fn function_name(stage: Stage) -> String {
 pub fn hook_binary(folder: &Path, stage: Stage) -> PathBuf {
     let by_name = folder.join(stage.hook_name());
     if by_name.is_file() { by_name } else { folder.join(stage.event_name()).join("bootstrap") }
+}
+
+/// Where the binary of [`REPORT_FAILURE`] is.
+pub fn report_failure_binary(folder: &Path) -> PathBuf {
+    let by_name = folder.join("report-failure");
+    if by_name.is_file() { by_name } else { folder.join("ReportFailure").join("bootstrap") }
+}
+
+/// Who is told when the function of this name dies: by its on-failure destination, and by its log.
+fn told(stack: &Stack, name: &str) -> (Option<OnFailure>, Option<Subscription>) {
+    let feeder = &function(stack, REPORT_FAILURE)["Events"]["HookDied"]["Properties"]["Queue"];
+    let destination = &TEMPLATE.globals("Function")["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
+    let queue = destination["Destination"]["Fn::GetAtt"][0].as_str().expect("the template has a destination");
+    let feeds = feeder.as_str().is_some_and(|arn| arn.ends_with(&format!(":{queue}")));
+    let on_failure = feeds.then(|| {
+        let queue = &stack.resources[queue].properties;
+        let seconds = queue["VisibilityTimeout"].as_u64().expect("the template says how long");
+        let deliveries = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().and_then(|count| u32::try_from(count).ok());
+        OnFailure {
+            function: REPORT_FAILURE.to_owned(),
+            deliveries: deliveries.expect("the template says how often"),
+            hidden_for: Duration::from_secs(seconds),
+        }
+    });
+    let group = format!("/aws/lambda/{name}");
+    let mut filters = stack.of_kind("AWS::Logs::SubscriptionFilter").map(|(_, properties)| properties);
+    let subscription = filters.find(|properties| properties["LogGroupName"] == group).map(|found| {
+        let pattern = found["FilterPattern"].as_str().expect("the template has a pattern");
+        let filter = LogFilter::read(pattern).expect("a test reads the same pattern");
+        Subscription { function: REPORT_FAILURE.to_owned(), filter, after: SUBSCRIBED_AFTER }
+    });
+    (on_failure, subscription)
 }
 
 /// What the template says of the function of this name.
@@ -64,7 +103,30 @@ impl Furnisher<'_> {
     /// The functions of these stages, in a stack that may touch this application, and what it needs, and nothing else.
     pub(super) fn hooks(&self, application: &str, stages: &[Stage]) -> Vec<Function> {
         let stack = stack(&self.parameters(application));
-        stages.iter().map(|stage| self.hook(*stage, &stack)).collect()
+        let hooks = stages.iter().map(|stage| self.hook(*stage, &stack));
+        hooks.chain([self.report_failure(&stack)]).collect()
+    }
+
+    fn report_failure(&self, stack: &Stack) -> Function {
+        let deployed = function(stack, REPORT_FAILURE);
+        let retries = deployed["EventInvokeConfig"]["MaximumRetryAttempts"].as_u64();
+        let timeout = deployed["Timeout"].as_u64().map(Duration::from_secs);
+        Function {
+            name: REPORT_FAILURE.to_owned(),
+            version: LATEST.to_owned(),
+            colour: None,
+            command: vec![report_failure_binary(&self.here.hooks).display().to_string()],
+            environment: BTreeMap::new(),
+            timeout: timeout.expect("the template says how long it may take"),
+            memory_mib: memory_mib(),
+            pace: 1.0,
+            access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
+            role: Some(role(stack, deployed)),
+            max_retries: retries.and_then(|count| u32::try_from(count).ok()).expect("the template says how often"),
+            killed_after: None,
+            on_failure: None,
+            subscription: None,
+        }
     }
 
     fn parameters(&self, application: &str) -> BTreeMap<&'static str, Value> {
@@ -110,10 +172,12 @@ impl Furnisher<'_> {
         let name = function_name(stage);
         let deployed = function(stack, &name);
         // Another program than greenlight's is a function of the user's own, with a role of its own.
+        let own = spec.command.is_none();
         let (command, role) = match spec.command {
             Some(command) => (self.bootstrap(&command), None),
             None => (vec![hook_binary(&self.here.hooks, stage).display().to_string()], Some(role(stack, deployed))),
         };
+        let (on_failure, subscription) = if own { told(stack, &name) } else { (None, None) };
         Function {
             name,
             version: LATEST.to_owned(),
@@ -126,6 +190,9 @@ impl Furnisher<'_> {
             access_key: format!("ASIAREHEARSAL{}", hex(7).to_uppercase()),
             role,
             max_retries: 0,
+            killed_after: spec.killed_after.map(greenlight::units::Span::duration),
+            on_failure,
+            subscription,
         }
     }
 
@@ -153,5 +220,9 @@ mod tests {
             assert!(role.granted().contains("codedeploy:PutLifecycleEventHookExecutionStatus"), "{stage}");
         }
         assert!(memory_mib() >= 128);
+        for stage in Stage::ALL {
+            let (on_failure, subscription) = told(&stack, &function_name(stage));
+            assert!(on_failure.is_some() && subscription.is_some(), "nobody is told when {stage}'s hook dies");
+        }
     }
 }

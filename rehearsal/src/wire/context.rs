@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::refusal::Refusal;
 use super::request::Service;
 use crate::world::World;
+use crate::world::functions::Detour;
 
 /// A client's input, the same for every protocol.
 pub(crate) type Input = serde_json::Value;
@@ -44,6 +45,12 @@ impl Context<'_> {
             .map_err(|error| Refusal::new(self.malformed_code(), format!("the request could not be read: {error}")))?;
         let output = operation(self, input)?;
         Ok(Output::serialized(&output).expect("answers are plain structs with text keys"))
+    }
+
+    /// What the caller is told in place of the truth.
+    pub(crate) fn detour<T>(&self, look: impl FnOnce(&Detour) -> Option<T>) -> Option<T> {
+        let caller = self.caller?;
+        self.world.read(|state| state.detours.get(caller).and_then(look))
     }
 
     /// How the service calls an input of a wrong type.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 
 use super::calls::Call;
 use super::context::{Context, Input, Operation, Output};
@@ -185,21 +185,42 @@ impl<'a> Recognised<'a> {
             Some(Strike::Reset) => return None,
             Some(Strike::Garbage) => return Some(self.garbage()),
             Some(Strike::Empty) => return Some(self.write(&Output::Map(Vec::new()))),
+            Some(how @ (Strike::Truncate | Strike::Retype)) => return self.spoilt(wire, needed, &how).await,
             Some(Strike::Deny) => return Some(self.deny(&needed[0])),
             Some(Strike::Refuse(kind)) => return Some(self.refuse(&faults::refusal(&kind, self.protocol))),
         }
+        Some(self.answered(wire, needed).await)
+    }
+
+    /// The real answer, spoilt on its way.
+    async fn spoilt(&self, wire: &Wire, needed: &[Permission], how: &Strike) -> Option<Reply> {
+        let mut reply = self.answered(wire, needed).await;
+        if *how == Strike::Retype {
+            reply.response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            return Some(reply);
+        }
+        let (mut parts, body) = reply.response.into_parts();
+        let Ok(body) = body.collect().await;
+        let bytes = body.to_bytes();
+        // Said to be longer than it is: the connection ends before it is whole.
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len().max(2)));
+        let half = bytes.slice(..bytes.len() / 2);
+        Some(Reply { response: Response::from_parts(parts, super::body(half)), error: reply.error })
+    }
+
+    async fn answered(&self, wire: &Wire, needed: &[Permission]) -> Reply {
         if let Some(role) = &self.role
             && let Some(lacking) = needed.iter().find(|needed| !role.allows(needed))
         {
-            return Some(self.deny(lacking));
+            return self.deny(lacking);
         }
         if self.service == Some(Service::Lambda) {
-            return Some(match lambda::answer(&wire.world, &self.operation, self.parts, self.body).await {
+            return match lambda::answer(&wire.world, &self.operation, self.parts, self.body).await {
                 Ok(response) => Reply { response, error: None },
                 Err(refusal) => self.refuse(&refusal),
-            });
+            };
         }
-        Some(self.run(wire))
+        self.run(wire)
     }
 
     /// What a role must allow for this; at least one thing.

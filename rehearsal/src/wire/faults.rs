@@ -19,6 +19,8 @@ pub(crate) enum Strike {
     Reset,
     Garbage,
     Empty,
+    Truncate,
+    Retype,
 }
 
 /// The first fault for this call, counted down. A fault names `Operation`, or `service:Operation`.
@@ -31,7 +33,12 @@ pub(crate) fn strike(world: &World, caller: Option<&str>, service: &str, operati
     // Most calls are struck by nothing: they must not wake everybody who waits for a change.
     world.read(|state| state.faults.iter().any(matches)).then_some(())?;
     let kind = world.update(|state| {
-        let place = state.faults.iter().position(matches)?;
+        let passes = |fault: &mut Fault| {
+            let passes = fault.after > 0;
+            fault.after = fault.after.saturating_sub(1);
+            passes
+        };
+        let place = state.faults.iter_mut().position(|fault| matches(fault) && !passes(fault))?;
         let fault = &mut state.faults[place];
         let kind = fault.kind.clone();
         if let Some(times) = &mut fault.times {
@@ -49,6 +56,8 @@ pub(crate) fn strike(world: &World, caller: Option<&str>, service: &str, operati
         FaultKind::Delay(delay) => Strike::Delay(delay),
         FaultKind::Garbage => Strike::Garbage,
         FaultKind::Empty => Strike::Empty,
+        FaultKind::Truncated => Strike::Truncate,
+        FaultKind::WrongType => Strike::Retype,
         kind => Strike::Refuse(kind),
     })
 }
@@ -84,7 +93,8 @@ mod tests {
 
     fn world_with(caller: Option<&str>, operation: &str, kind: FaultKind, times: Option<u32>) -> World {
         let world = World::new(Clock::new());
-        let fault = Fault { caller: caller.map(str::to_owned), operation: operation.to_owned(), kind, times };
+        let (caller, operation) = (caller.map(str::to_owned), operation.to_owned());
+        let fault = Fault { caller, operation, kind, after: 0, times };
         world.update(|state| state.faults.push(fault));
         world
     }
@@ -95,6 +105,14 @@ mod tests {
         let hits = || strike(&world, Some("hook"), "codedeploy", "GetDeployment").is_some();
         assert_eq!([hits(), hits(), hits()], [true, true, false]);
         assert!(world.read(|state| state.faults.is_empty()));
+    }
+
+    #[tokio::test]
+    async fn a_fault_lets_so_many_calls_pass() {
+        let world = world_with(None, "GetDeployment", FaultKind::Throttled, Some(1));
+        world.update(|state| state.faults[0].after = 2);
+        let hits = || strike(&world, Some("hook"), "codedeploy", "GetDeployment").is_some();
+        assert_eq!([hits(), hits(), hits(), hits()], [false, false, true, false]);
     }
 
     #[tokio::test]

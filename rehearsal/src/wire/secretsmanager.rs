@@ -68,7 +68,7 @@ fn get_secret_value(context: &Context<'_>, input: GetSecretValue) -> Result<Secr
     Ok(SecretValue {
         arn: arn(&name),
         version_id,
-        secret_string: secret.value,
+        secret_string: context.detour(|detour| detour.secrets.get(&name).cloned()).unwrap_or(secret.value),
         version_stages: vec![CURRENT],
         created_date: context.time(secret.created_at),
         name,

@@ -1,6 +1,7 @@
 //! CodeDeploy's records: applications, groups, configurations, revisions, deployments.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -17,6 +18,21 @@ pub struct CodeDeploy {
     pub revisions: Vec<Revision>,
     /// Deployments, oldest first.
     pub deployments: Vec<Deployment>,
+    /// The lifecycle event at which a deployment stands still: nobody is called there, and it waits for ever.
+    pub parked_at: Option<String>,
+    /// Executions of a hook beside the one that its event waits for, by their ids: what they answer moves no deployment.
+    pub trials: BTreeMap<String, Trial>,
+}
+
+/// An execution of a hook that only tries it.
+#[derive(Clone, Debug, Default)]
+pub struct Trial {
+    /// The deployment that it is asked about.
+    pub deployment: String,
+    /// The answer that was taken: whether it was `Succeeded`, and when, in real time.
+    pub answer: Option<(bool, Instant)>,
+    /// How many answers came after that, and were refused.
+    pub refused: usize,
 }
 
 /// CodeDeploy's compute platforms, but servers.

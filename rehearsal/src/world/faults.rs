@@ -11,6 +11,8 @@ pub struct Fault {
     pub operation: String,
     /// What happens instead of an answer.
     pub kind: FaultKind,
+    /// How many of these calls it lets pass before.
+    pub after: u32,
     /// How many calls it strikes before it is used up; every one when `None`.
     pub times: Option<u32>,
 }
@@ -38,6 +40,10 @@ pub enum FaultKind {
     Garbage,
     /// 200 with an empty result.
     Empty,
+    /// The answer ends in its middle, and the connection with it.
+    Truncated,
+    /// The answer is called a page.
+    WrongType,
 }
 
 impl FaultKind {
@@ -54,6 +60,8 @@ impl FaultKind {
             Self::Delay(_) => "a late answer",
             Self::Garbage => "garbage",
             Self::Empty => "an empty answer",
+            Self::Truncated => "half an answer",
+            Self::WrongType => "a wrong content type",
         }
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::services::Colour;
 use super::{ACCOUNT, REGION, State};
 use crate::iam::Role;
+use crate::lambda::LogFilter;
 
 mod aliases;
 
@@ -45,6 +46,67 @@ pub struct Function {
     pub role: Option<Arc<Role>>,
     /// How often an `Event` invocation that ended in a function error is tried again.
     pub max_retries: u32,
+    /// Kills its process so long after it got an event, in real time.
+    pub killed_after: Option<Duration>,
+    /// Who gets the event of an `Event` invocation that ended in a function error after all.
+    pub on_failure: Option<OnFailure>,
+    /// Who gets which lines of its log.
+    pub subscription: Option<Subscription>,
+}
+
+/// An on-failure destination: a queue, and the function that is fed from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnFailure {
+    /// Name of the function.
+    pub function: String,
+    /// How often a message is handed out before it is put aside.
+    pub deliveries: u32,
+    /// How long a message is hidden once it was handed out.
+    pub hidden_for: Duration,
+}
+
+/// A subscription of a function's log group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subscription {
+    /// Name of the function that gets the lines.
+    pub function: String,
+    /// Which lines.
+    pub filter: LogFilter,
+    /// How soon, in world time.
+    pub after: Duration,
+}
+
+/// A message of a queue that a function is fed from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub body: String,
+    /// How often it is handed out again where the function does not settle it.
+    pub deliveries_left: u32,
+    /// How long it is hidden until then.
+    pub hidden_for: Duration,
+}
+
+/// What AWS is about to tell a function.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// When.
+    pub due: Timestamp,
+    /// Name of the function.
+    pub function: String,
+    /// The event.
+    pub payload: String,
+    /// The message of a queue that it is; `None` for one that comes from a log.
+    pub message: Option<Message>,
+}
+
+impl Notice {
+    /// Due so long after this moment.
+    pub fn new(now: Timestamp, after: Duration, function: &str, payload: String, message: Option<Message>) -> Self {
+        Self { due: now + after, function: function.to_owned(), payload, message }
+    }
 }
 
 /// One invocation. A retry is another one with the same id.
@@ -64,6 +126,10 @@ pub struct Invocation {
     pub qualifier: String,
     /// The event, as JSON text.
     pub payload: String,
+    /// Whether it was invoked with `Event`: whoever asked for it does not wait.
+    pub by_event: bool,
+    /// The message of a queue that it was invoked with.
+    pub message: Option<Message>,
     /// Where it is.
     pub status: InvocationStatus,
     /// Asked for when.
@@ -126,6 +192,8 @@ impl Invocation {
             version: LATEST.to_owned(),
             qualifier: String::new(),
             payload: payload.into(),
+            by_event: false,
+            message: None,
             status: InvocationStatus::Queued,
             queued_at,
             ended_at: None,
@@ -145,9 +213,20 @@ impl Invocation {
             retries_left: self.retries_left.saturating_sub(1),
             version: self.version.clone(),
             qualifier: self.qualifier.clone(),
+            by_event: self.by_event,
+            message: self.message.clone(),
             ..Self::new(&self.function, &self.payload, queued_at)
         }
     }
+}
+
+/// The ways on which a function is sent instead of those of everybody.
+#[derive(Clone, Debug, Default)]
+pub struct Detour {
+    /// Ports of listeners, by the real ones.
+    pub ports: BTreeMap<u16, u16>,
+    /// Texts of secrets, by their names.
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl State {
@@ -169,10 +248,40 @@ impl State {
     pub fn invoke(&mut self, function: &str, payload: impl Into<String>, now: Timestamp) -> String {
         let (name, retries) =
             self.function(function).map_or((function.to_owned(), 0), |it| (it.name.clone(), it.max_retries));
-        let invocation = Invocation { retries_left: retries, ..Invocation::new(name, payload, now) };
+        let invocation = Invocation { retries_left: retries, by_event: true, ..Invocation::new(name, payload, now) };
         let id = invocation.id.clone();
         self.invocations.push(invocation);
         id
+    }
+
+    /// Invokes a function with what AWS has to tell it. Lambda itself takes messages from queues: who settles none gets it again,
+    /// and not by a retry.
+    pub fn deliver(&mut self, notice: Notice, now: Timestamp) {
+        let id = self.invoke(&notice.function, notice.payload, now);
+        if let Some(invocation) = self.invocation_mut(&id, 1)
+            && notice.message.is_some()
+        {
+            invocation.message = notice.message;
+            invocation.by_event = false;
+            invocation.retries_left = 0;
+        }
+    }
+
+    /// Whether nothing works or is about to that may answer CodeDeploy.
+    pub fn hooks_are_quiet(&self) -> bool {
+        let again = |it: &Invocation| it.retries_left > 0 && it.status.is_function_error();
+        let latest = |it: &Invocation| self.invocation(&it.id).is_some_and(|latest| latest.attempt == it.attempt);
+        self.hooks_have_ended() && self.notices.is_empty() && !self.hooks().any(|it| again(it) && latest(it))
+    }
+
+    /// Whether no hook works, whatever may be about to.
+    pub fn hooks_have_ended(&self) -> bool {
+        self.hooks().all(|it| it.status.is_final())
+    }
+
+    fn hooks(&self) -> impl Iterator<Item = &Invocation> {
+        let is_hook = |it: &&Invocation| self.function(&it.function).is_none_or(|function| function.colour.is_none());
+        self.invocations.iter().filter(is_hook)
     }
 
     /// The latest try of the request with this id.
@@ -195,6 +304,11 @@ impl Function {
     /// ARN with the version, where it is a published one.
     pub fn qualified_arn(&self) -> String {
         if self.version == LATEST { self.arn() } else { format!("{}:{}", self.arn(), self.version) }
+    }
+
+    /// Where its lines go.
+    pub fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.name)
     }
 
     /// `orders`, or `orders:2` where it is a published version.

@@ -29,7 +29,7 @@ pub(super) fn note_init(world: &World, assignment: &Assignment, took: Duration) 
     });
 }
 
-/// Ends an invocation.
+/// Ends an invocation, which is returned.
 pub(super) fn book(
     world: &World,
     function: &Function,
@@ -37,10 +37,10 @@ pub(super) fn book(
     status: InvocationStatus,
     took: Duration,
     peak_memory: Option<u64>,
-) {
+) -> Option<Invocation> {
     let now = world.now();
     world.update(|state| {
-        let Some(invocation) = state.invocation_mut(&assignment.id, assignment.attempt) else { return };
+        let invocation = state.invocation_mut(&assignment.id, assignment.attempt)?;
         invocation.status = status;
         invocation.ended_at = Some(now);
         invocation.took = Some(took);
@@ -48,14 +48,16 @@ pub(super) fn book(
         if function.colour.is_some() {
             // Users invoke it many times a second: what came of each stands in the ledger, and in CloudWatch.
             measure(world, function, invocation, took);
-            return;
+            return Some(invocation.clone());
         }
+        let ended = invocation.clone();
         let (text, log) = (in_words(function, invocation), invocation.log.join("\n"));
         state.journal.say(now, Who::Lambda, text);
         if !log.is_empty() {
             state.journal.say(now, Who::Hook, log);
         }
-    });
+        Some(ended)
+    })
 }
 
 /// What CloudWatch counts of an invocation: for the function, for what it was invoked by, and behind an alias for each

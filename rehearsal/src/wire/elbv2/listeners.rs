@@ -160,7 +160,10 @@ pub(super) fn describe(context: &Context<'_>, input: DescribeListeners) -> Resul
         };
         Ok(state.listeners.iter().filter(wanted).map(told).collect())
     })?;
-    let (listeners, next_marker) = input.paging.page(context, all)?;
+    let (mut listeners, next_marker): (Vec<ListenerOut>, _) = input.paging.page(context, all)?;
+    for listener in &mut listeners {
+        listener.port = context.detour(|detour| detour.ports.get(&listener.port).copied()).unwrap_or(listener.port);
+    }
     Ok(Listeners { listeners, next_marker })
 }
 
