@@ -7,12 +7,16 @@ use super::refusal::Refusal;
 use super::request::Service;
 use super::xml;
 
+/// Levels of a parameter's name at most; no operation has half as many.
+const MAX_DEPTH: usize = 32;
+
 /// Reads a request's pairs into a tree: `A.member.1=x` and `A.1=x` are lists, `A.B=x` is a structure.
-/// A parameter without a value counts as left out, which is how clients write an empty list.
+/// A parameter without a value counts as left out, which is how clients write an empty list; so does one that nests too deeply.
 pub(crate) fn read(pairs: &[(String, String)]) -> Input {
     let mut root = Node::default();
     for (name, value) in pairs {
-        if !value.is_empty() && !matches!(name.as_str(), "Action" | "Version") {
+        let too_deep = name.split('.').nth(MAX_DEPTH).is_some();
+        if !value.is_empty() && !too_deep && !matches!(name.as_str(), "Action" | "Version") {
             name.split('.').fold(&mut root, |node, part| node.children.entry(part.to_owned()).or_default()).value =
                 Some(value.clone());
         }
