@@ -79,7 +79,8 @@ impl Context<'_> {
             None => 0,
         };
         let size = wanted.unwrap_or(most).min(most).min(self.page_size.unwrap_or(most)).max(1);
-        let next = (items.len() > begin + size).then(|| self.token(begin + size));
+        let end = begin.saturating_add(size);
+        let next = (items.len() > end).then(|| self.token(end));
         Some((items.into_iter().skip(begin).take(size).collect(), next))
     }
 
