@@ -160,9 +160,10 @@ impl Clock {
         }
     }
 
-    /// The world's time for a time on a client's real clock: `now` is `now` for both, and an age stays an age.
+    /// The world's time for a time on a client's real clock: `now` is `now` for both, and an age stays an age. At the
+    /// ends of all times there is no other.
     pub fn to_world(&self, client: Timestamp) -> Timestamp {
-        client + self.ahead()
+        client.checked_add(self.ahead()).unwrap_or(client)
     }
 
     /// The time to tell a client for a time of the world.
