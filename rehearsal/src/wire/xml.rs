@@ -30,9 +30,10 @@ impl Document {
         self.event(Event::End(BytesEnd::new(name)));
     }
 
-    /// An element with text.
+    /// An element with text. What XML has no way to write becomes a character that says so.
     pub(crate) fn leaf(&mut self, name: &str, text: &str) {
-        self.within(name, None, |document| document.event(Event::Text(BytesText::new(text))));
+        let text = text.replace(|letter| !is_of_xml(letter), "\u{fffd}");
+        self.within(name, None, |document| document.event(Event::Text(BytesText::new(&text))));
     }
 
     /// One element for each member of a structure; `item` names the items of a list by the list's name, and `entry` those
@@ -79,6 +80,11 @@ impl Document {
     fn event(&mut self, event: Event<'_>) {
         self.writer.write_event(event).expect("a document is written to memory");
     }
+}
+
+/// <https://www.w3.org/TR/xml/#charsets>
+fn is_of_xml(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// ISO 8601 with milliseconds.
