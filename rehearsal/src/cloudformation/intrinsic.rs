@@ -1,5 +1,6 @@
 //! References and functions of a template.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -9,12 +10,23 @@ use crate::world::{ACCOUNT, REGION};
 /// The name of every stack.
 pub(super) const STACK_NAME: &str = "rehearsal";
 
+/// How deep references and conditions may lead into each other: deeper ones lead back to themselves.
+const MAX_DEPTH: u32 = 32;
+
+/// How often they may at all: a name that has another one twice, which has another one twice, would never be worked out.
+const MAX_STEPS: u32 = 100_000;
+
+/// Bytes of a text at most that is put together.
+const LONGEST: usize = 256 * 1024;
+
 /// Works out values. `None` stands for `AWS::NoValue`: whatever has it is left out.
 pub(super) struct Resolver<'t> {
     root: &'t Map<String, Value>,
     parameters: BTreeMap<&'t str, Value>,
     /// What other stacks export, by the end of its name.
     exports: &'t BTreeMap<String, Value>,
+    depth: Cell<u32>,
+    steps: Cell<u32>,
 }
 
 /// The properties in which resources are given names.
@@ -54,13 +66,28 @@ impl<'t> Resolver<'t> {
             };
             parameters.insert(name.as_str(), value);
         }
-        Ok(Self { root, parameters, exports })
+        Ok(Self { root, parameters, exports, depth: Cell::new(0), steps: Cell::new(0) })
     }
 
     /// Whether a condition of the template holds.
     pub(super) fn condition(&self, name: &str) -> Resolved<bool> {
         let condition = self.section("Conditions", name).ok_or_else(|| format!("there is no condition `{name}`"))?;
-        self.truth(condition)
+        self.deeper(name, || self.truth(condition))
+    }
+
+    /// Works out what something else refers to by this name.
+    fn deeper<T>(&self, name: &str, work_out: impl FnOnce() -> Resolved<T>) -> Resolved<T> {
+        if self.depth.get() == MAX_DEPTH {
+            return Err(format!("`{name}` leads back to itself"));
+        }
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > MAX_STEPS {
+            return Err(format!("`{name}` is one name too many that others are made of"));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let worked_out = work_out();
+        self.depth.set(self.depth.get() - 1);
+        worked_out
     }
 
     /// The value without functions.
@@ -215,7 +242,10 @@ impl<'t> Resolver<'t> {
         let properties = self.section("Resources", name).map_or(&Value::Null, |resource| &resource["Properties"]);
         let own = NAMES.iter().find_map(|key| properties.get(*key));
         match own {
-            Some(own) => Ok(self.resolve(own)?.as_ref().map_or_else(|| name.to_owned(), shown)),
+            Some(own) => {
+                let own = self.deeper(name, || self.resolve(own))?;
+                Ok(own.as_ref().map_or_else(|| name.to_owned(), shown))
+            }
             None => Ok(name.to_owned()),
         }
     }
@@ -248,6 +278,9 @@ impl<'t> Resolver<'t> {
                 (None, None) => self.reference(name)?,
             };
             text.push_str(&value.as_ref().map(shown).unwrap_or_default());
+            if text.len() > LONGEST {
+                return Err(format!("Fn::Sub: the text has more than {} KiB", LONGEST / 1024));
+            }
         }
         text.push_str(rest);
         Ok(text)
