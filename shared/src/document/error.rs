@@ -5,6 +5,7 @@ use std::fmt;
 use serde_saphyr::{Error, Location};
 
 use super::{secrecy, words};
+use crate::report::words::one_line;
 
 /// A mistake in a document: where, what was expected, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl DocumentError {
         let (line, column) = (line.max(1), column.max(1));
         let source_name = source.to_owned();
         // A message may name the value that is wrong, and the value may be a secret that stands where none should.
-        let message = secrecy::without_recognised(&message.into());
+        let message = one_line(&secrecy::without_recognised(&message.into()), LONGEST);
         Self { source_name, line, column, message, quoted: None, consequence: false }
     }
 
@@ -45,7 +46,7 @@ impl DocumentError {
             .lines()
             .nth(index)
             .filter(|line| !line.trim().is_empty())
-            .map(|line| secrecy::quotable(line, before).replace('\t', " "));
+            .map(|line| secrecy::quotable(line, before).replace(char::is_control, " "));
         Self { quoted, ..self }
     }
 
@@ -83,6 +84,9 @@ impl DocumentError {
         format!("{}:{}:{}: {}", self.source_name, self.line, self.column, self.message)
     }
 }
+
+/// Longest message: it may name a key of any length, and a list of valid ones.
+const LONGEST: usize = 2000;
 
 /// Longest piece of a line that is quoted.
 const MAX_QUOTED: usize = 120;
