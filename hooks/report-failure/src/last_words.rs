@@ -24,9 +24,12 @@ pub(crate) fn of(lines: &[String], request: &str) -> LastWords {
     let is = |line: &Value, kind: &str| line["type"] == kind && line["record"]["requestId"] == request;
     let parsed: Vec<Option<Value>> = lines.iter().map(|line| serde_json::from_str(line).ok()).collect();
     let at = |kind: &str| parsed.iter().rposition(|line| line.as_ref().is_some_and(|line| is(line, kind)));
-    // Where the function logs less than Lambda's own lines, what stands last before the end counts.
     let end = at("platform.report").unwrap_or(lines.len());
-    let from = at("platform.start").filter(|start| *start < end);
+    // Where the function logs less than Lambda's own lines, what stands last before the end counts; not what stands before the
+    // end of another invocation.
+    let ended = |line: &Value| line["type"] == "platform.report" && line["record"]["requestId"] != request;
+    let another = parsed[..end].iter().rposition(|line| line.as_ref().is_some_and(ended)).map(|end| end + 1);
+    let from = at("platform.start").filter(|start| *start < end).max(another);
     let before = lines[..end].iter().zip(&parsed).rev();
     let of_it = before.take(end - from.unwrap_or(0));
     let mut decided = None;
