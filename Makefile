@@ -3,8 +3,10 @@
 SCENARIO ?=
 ALL ?=
 PROFILE ?= release
+READER ?=
+FOR ?= 60
 
-.PHONY: help rehearse serve test check fmt clippy doc licences infra package bench bench-load bench-lint clean
+.PHONY: help rehearse serve test fuzz check fmt clippy doc licences advisories infra package bench bench-load bench-lint clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +19,9 @@ serve: ## Keeps the rehearsal's world running for any AWS client [SCENARIO=linea
 
 test: ## Runs every test
 	@scripts/test
+
+fuzz: ## Looks for what breaks whatever reads foreign bytes [READER=wire] [FOR=60 seconds each]
+	@FOR=$(FOR) scripts/fuzz $(READER)
 
 check: fmt clippy doc licences infra ## Formatter, lints, documentation, licences, templates
 
@@ -31,6 +36,9 @@ doc:
 
 licences:
 	@scripts/licences
+
+advisories: ## Holds the dependencies against RustSec's advisories, which it fetches
+	@scripts/advisories
 
 infra: ## Lints the templates, the environment's stacks and the workflows
 	@scripts/infra

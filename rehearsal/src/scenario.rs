@@ -246,21 +246,35 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
 /// As [`load`], with these templates in place of its own.
 pub fn load_with(path: &Path, template: Option<&TemplateSpec>) -> Result<Loaded, LoadError> {
     let text = text_file::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
-    let source = path.display().to_string();
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let (scenario, plan) = read(&text, &path.display().to_string(), &folder, template)?;
+    let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    // A function starts elsewhere: what it is given must not depend on where this was typed.
+    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
+        .map_err(|error| LoadError::Unreadable { path: folder, source: Unreadable::Refused(error) })?;
+    Ok(Loaded { name, folder, scenario, plan, mutated: None })
+}
+
+/// Reads a scenario that lies in this folder, with the file name and text of its plan. `source` is its name in messages.
+pub fn read(
+    text: &str,
+    source: &str,
+    folder: &Path,
+    template: Option<&TemplateSpec>,
+) -> Result<(Scenario, Option<(PathBuf, String)>), LoadError> {
     // The plan is another document: its mistakes are told beside the scenario's.
     let (mut wrong_plan, mut wrong_template) = (None, None);
-    let read = document::parse_and_judge(&text, &source, &[], |written: Spanned<Scenario>, judge| {
+    let read = document::parse_and_judge(text, source, &[], |written: Spanned<Scenario>, judge| {
         let Spanned { value: mut scenario, referenced: place, .. } = written;
         match (template, scenario.template.take()) {
-            (Some(given), _) => wrong_template = template::define(&mut scenario, given, &folder).err(),
+            (Some(given), _) => wrong_template = template::define(&mut scenario, given, folder).err(),
             (None, Some(own)) => {
-                let defined = template::define(&mut scenario, &own.value, &folder);
+                let defined = template::define(&mut scenario, &own.value, folder);
                 judge.keep(defined.map_err(|reason| judge.wrong(own.referenced, reason)));
             }
             (None, None) => {}
         }
-        scenario.check(&sense::Sense { judge, folder: &folder, place });
+        scenario.check(&sense::Sense { judge, folder, place });
         let plan = judge.part(scenario.plan.as_ref(), |named| {
             let file = folder.join(&named.value);
             let text = text_file::read(&file).map_err(|error| {
@@ -274,15 +288,10 @@ pub fn load_with(path: &Path, template: Option<&TemplateSpec>) -> Result<Loaded,
     if let Some(reason) = wrong_template {
         return Err(LoadError::Template(reason));
     }
-    let (scenario, plan) = match (read, wrong_plan) {
-        (Ok(read), None) => read,
-        (Ok(_), Some(wrong)) => return Err(wrong.into()),
-        (Err(wrong), None) => return Err(wrong.into()),
-        (Err(wrong), Some(plan)) => return Err(wrong.and(plan).into()),
-    };
-    let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
-    // A function starts elsewhere: what it is given must not depend on where this was typed.
-    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
-        .map_err(|error| LoadError::Unreadable { path: folder, source: Unreadable::Refused(error) })?;
-    Ok(Loaded { name, folder, scenario, plan, mutated: None })
+    match (read, wrong_plan) {
+        (Ok(read), None) => Ok(read),
+        (Ok(_), Some(wrong)) => Err(wrong.into()),
+        (Err(wrong), None) => Err(wrong.into()),
+        (Err(wrong), Some(plan)) => Err(wrong.and(plan).into()),
+    }
 }

@@ -87,6 +87,15 @@ impl Wire {
         self
     }
 
+    /// Answers a request, as if it had come over a connection; `None` where a fault closes that without an answer.
+    pub async fn answer(&self, request: http::Request<Bytes>) -> Option<http::Response<Full<Bytes>>> {
+        let (parts, body) = request.into_parts();
+        match dispatch::answer(self, &parts, &body).await {
+            Outcome::Answer(response) => Some(response),
+            Outcome::Reset => None,
+        }
+    }
+
     /// Starts the endpoint of a world on `port`, or on a free one.
     pub async fn start(world: Arc<World>, port: Option<u16>) -> anyhow::Result<WireHandle> {
         Self::new(world).serve(port).await
@@ -163,10 +172,7 @@ async fn serve_connection(stream: TcpStream, wire: Arc<Wire>) {
                 Ok(body) => body.to_bytes(),
                 Err(_) => return Err(ResetByFault),
             };
-            match dispatch::answer(&wire, &parts, &body).await {
-                Outcome::Answer(response) => Ok::<_, ResetByFault>(response),
-                Outcome::Reset => Err(ResetByFault),
-            }
+            wire.answer(http::Request::from_parts(parts, body)).await.ok_or(ResetByFault)
         }
     });
     let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;

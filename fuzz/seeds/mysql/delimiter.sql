@@ -1,0 +1,5 @@
+DELIMITER //
+create procedure p() begin select 1; end //
+DELIMITER ;
+-- x
+select 1;
