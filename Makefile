@@ -4,7 +4,7 @@ SCENARIO ?=
 ALL ?=
 PROFILE ?= release
 
-.PHONY: help rehearse serve test check fmt clippy doc licences infra package bench bench-load bench-lint clean
+.PHONY: help rehearse serve matrix test check fmt clippy doc licences infra package bench bench-load bench-lint clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ serve: ## Keeps the rehearsal's world running for any AWS client [SCENARIO=linea
 
 test: ## Runs every test
 	@scripts/test
+
+matrix: ## Disturbs every call, request and message of the hooks, and kills them: is one ever silent?
+	@scripts/rehearse matrix
 
 check: fmt clippy doc licences infra ## Formatter, lints, documentation, licences, templates
 
