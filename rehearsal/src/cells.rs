@@ -10,7 +10,7 @@ mod stand;
 pub use self::detour::{RequestFault, StreamFault};
 pub use self::judge::{Judged, judge};
 pub use self::plan::{Survey, cells, pairs};
-pub use self::stand::{Ran, Stand};
+pub use self::stand::{Ran, Repeated, Stand};
 
 use std::fmt;
 use std::time::Duration;

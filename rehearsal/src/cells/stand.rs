@@ -13,13 +13,14 @@ use super::detour::{Requests, Stream};
 use super::plan::Survey;
 use super::{Disturbance, Endpoint};
 use crate::clock::PaceGuard;
+use crate::codedeploy::api;
 use crate::rehearsal::{Machine, Rehearsal, new_world};
 use crate::scenario::Loaded;
 use crate::setup::{REPORT_FAILURE, function_name};
-use crate::world::World;
 use crate::world::deployments::Trial;
 use crate::world::faults::Fault;
 use crate::world::functions::{Detour, Function, Invocation, InvocationStatus, Subscription};
+use crate::world::{State, World};
 
 /// Timeout of a hook in a cell: short, so that what never answers is over soon.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -59,6 +60,40 @@ pub struct Ran {
     pub stand_in: Option<Invocation>,
     /// Every call, request and message that was seen.
     pub survey: Survey,
+}
+
+/// What came of the same event, asked several times.
+pub struct Repeated {
+    /// Whether `Succeeded` was answered; `None`: nothing was.
+    pub answer: Option<bool>,
+    /// Answers that were refused because there was one already, or because the deployment was over.
+    pub refused: usize,
+    /// The hook's invocations.
+    pub hooks: Vec<Invocation>,
+    /// Versions of the migrations that are applied at the end.
+    pub migrations: Vec<i64>,
+}
+
+/// What a cell has to itself.
+struct Scene {
+    name: String,
+    stand_in: String,
+    database: String,
+    execution: String,
+    requests: Requests,
+    stream: Option<Stream>,
+    timeout: Duration,
+    began: Instant,
+    calls_before: usize,
+}
+
+/// What is left of it.
+struct Struck {
+    trial: Trial,
+    stand_in: Option<Invocation>,
+    survey: Survey,
+    answer: Option<(bool, Duration)>,
+    migrations: Vec<i64>,
 }
 
 impl Stand {
@@ -121,6 +156,64 @@ impl Stand {
 
     /// Asks the hook once, disturbed like this.
     pub async fn run(&self, disturbed: &[Disturbance]) -> Result<Ran> {
+        let scene = self.set(disturbed).await?;
+        let by_event = !disturbed.contains(&Disturbance::Awaited);
+        let id = self.call(&scene, &self.event(&scene), by_event);
+        let hook = self.ended(&scene, &id).await?;
+        if !matches!(hook.status, InvocationStatus::Returned(_)) {
+            tokio::time::sleep(LATE_WITHIN).await;
+        }
+        let timeout = scene.timeout;
+        let Struck { trial, stand_in, survey, answer, .. } = self.clear(scene).await?;
+        Ok(Ran { answer, refused: trial.refused, hook, timeout, stand_in, survey })
+    }
+
+    /// Asks the hook several times with the same event: at once or in a row.
+    pub async fn repeat(&self, times: usize, at_once: bool) -> Result<Repeated> {
+        let scene = self.set(&[]).await?;
+        let event = self.event(&scene);
+        self.repeat_on(scene, &event, times, at_once).await
+    }
+
+    /// Asks the hook once about a deployment that nobody knows here, as of another account or Region.
+    pub async fn ask_about(&self, deployment: &str) -> Result<Repeated> {
+        let scene = self.set(&[]).await?;
+        let event = json!({"DeploymentId": deployment, "LifecycleEventHookExecutionId": scene.execution});
+        self.repeat_on(scene, &event, 1, false).await
+    }
+
+    async fn repeat_on(&self, scene: Scene, event: &Value, times: usize, at_once: bool) -> Result<Repeated> {
+        let (mut ids, mut hooks) = (Vec::new(), Vec::new());
+        for _ in 0..times {
+            let id = self.call(&scene, event, false);
+            if at_once {
+                ids.push(id);
+            } else {
+                hooks.push(self.ended(&scene, &id).await?);
+            }
+        }
+        for id in ids {
+            hooks.push(self.ended(&scene, &id).await?);
+        }
+        let Struck { trial, answer, migrations, .. } = self.clear(scene).await?;
+        Ok(Repeated { answer: answer.map(|(succeeded, _)| succeeded), refused: trial.refused, hooks, migrations })
+    }
+
+    /// A person stops the deployment; returns once it is over.
+    pub async fn stop(&self) -> Result<()> {
+        api::stop(&self.rehearsal.world, &self.deployment)?;
+        let over =
+            |state: &State| state.codedeploy.deployment(&self.deployment).filter(|it| it.status.is_final()).map(drop);
+        self.rehearsal.world.until(over).await;
+        Ok(())
+    }
+
+    fn event(&self, scene: &Scene) -> Value {
+        json!({"DeploymentId": self.deployment, "LifecycleEventHookExecutionId": scene.execution})
+    }
+
+    /// A function, its stand-in, its ways and its database, all of its own.
+    async fn set(&self, disturbed: &[Disturbance]) -> Result<Scene> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let world = &self.rehearsal.world;
         let name = format!("CodeDeployHook_greenlight-c{number}-{}", self.stage.hook_name());
@@ -144,39 +237,47 @@ impl Stand {
         let hook = self.function(&name, &stand_in, disturbed);
         let timeout = hook.timeout;
         let execution = format!("cell-{number}");
-        let payload = json!({"DeploymentId": self.deployment, "LifecycleEventHookExecutionId": execution});
-        let calls_before = self.rehearsal.calls_so_far();
-        let began = Instant::now();
-        let now = world.now();
-        let id = world.update(|state| {
-            let helper = Function {
-                name: stand_in.clone(),
-                access_key: format!("ASIACELL{number:05}REPORT"),
-                ..self.stand_in.clone()
-            };
+        let helper = Function {
+            name: stand_in.clone(),
+            access_key: format!("ASIACELL{number:05}REPORT"),
+            ..self.stand_in.clone()
+        };
+        world.update(|state| {
             state.functions.extend([hook, helper]);
             state.faults.extend(faults(&name, disturbed));
             state.detours.insert(name.clone(), Detour { ports: requests.ports.clone(), secrets });
             let trial = Trial { deployment: self.deployment.clone(), ..Trial::default() };
             state.codedeploy.trials.insert(execution.clone(), trial);
-            let by_event = !disturbed.contains(&Disturbance::Awaited);
-            let invocation = Invocation { by_event, ..Invocation::new(name.clone(), payload.to_string(), now) };
-            let id = invocation.id.clone();
-            state.invocations.push(invocation);
-            id
         });
-        let ended = world.until(|state| {
-            let hook = state.invocation(&id).filter(|it| it.status.is_final())?;
-            let told = state.notices.iter().any(|notice| notice.function == stand_in);
-            let mut helping = state.invocations.iter().filter(|it| it.function == stand_in);
+        let (began, calls_before) = (Instant::now(), self.rehearsal.calls_so_far());
+        Ok(Scene { name, stand_in, database, execution, requests, stream, timeout, began, calls_before })
+    }
+
+    /// The id of the invocation.
+    fn call(&self, scene: &Scene, event: &Value, by_event: bool) -> String {
+        let world = &self.rehearsal.world;
+        let now = world.now();
+        let invocation = Invocation { by_event, ..Invocation::new(scene.name.clone(), event.to_string(), now) };
+        let id = invocation.id.clone();
+        world.update(|state| state.invocations.push(invocation));
+        id
+    }
+
+    /// Waits until the hook has ended, and whoever is told of it.
+    async fn ended(&self, scene: &Scene, id: &str) -> Result<Invocation> {
+        let ended = self.rehearsal.world.until(|state| {
+            let hook = state.invocation(id).filter(|it| it.status.is_final())?;
+            let told = state.notices.iter().any(|notice| notice.function == scene.stand_in);
+            let mut helping = state.invocations.iter().filter(|it| it.function == scene.stand_in);
             (!told && helping.all(|it| it.status.is_final())).then(|| hook.clone())
         });
         let ended = tokio::time::timeout(OVER_WITHIN, ended).await;
-        let hook = ended.with_context(|| format!("{name} did not end"))?;
-        if !matches!(hook.status, InvocationStatus::Returned(_)) {
-            tokio::time::sleep(LATE_WITHIN).await;
-        }
-        let (trial, helper) = world.update(|state| {
+        ended.with_context(|| format!("{} did not end", scene.name))
+    }
+
+    async fn clear(&self, scene: Scene) -> Result<Struck> {
+        let Scene { name, stand_in, database, execution, requests, stream, began, calls_before, .. } = scene;
+        let (trial, helper) = self.rehearsal.world.update(|state| {
             let helper = state.invocations.iter().rev().find(|it| it.function == stand_in).cloned();
             state.invocations.retain(|it| it.function != name && it.function != stand_in);
             state.functions.retain(|it| it.name != name && it.name != stand_in);
@@ -187,11 +288,14 @@ impl Stand {
         let calls = self.rehearsal.calls_of(&name, calls_before);
         let survey = Survey { calls, requests: requests.seen(), messages: stream.as_ref().map_or(0, Stream::seen) };
         drop((requests, stream));
+        let mut migrations = Vec::new();
         if let Some(server) = self.rehearsal.postgres() {
+            let applied = server.applied_migrations(&database).await?;
+            migrations = applied.into_iter().filter(|it| it.success).map(|it| it.version).collect();
             server.drop_database(&database).await?;
         }
         let answer = trial.answer.map(|(succeeded, at)| (succeeded, at.saturating_duration_since(began)));
-        Ok(Ran { answer, refused: trial.refused, hook, timeout, stand_in: helper, survey })
+        Ok(Struck { trial, stand_in: helper, survey, answer, migrations })
     }
 
     fn function(&self, name: &str, stand_in: &str, disturbed: &[Disturbance]) -> Function {
