@@ -6,7 +6,7 @@ PROFILE ?= release
 READER ?=
 FOR ?= 60
 
-.PHONY: help rehearse serve test fuzz check fmt clippy doc licences advisories infra package bench bench-load bench-lint clean
+.PHONY: help rehearse serve matrix test fuzz check fmt clippy doc licences advisories infra package bench bench-load bench-lint clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ test: ## Runs every test
 
 fuzz: ## Looks for what breaks whatever reads foreign bytes [READER=wire] [FOR=60 seconds each]
 	@FOR=$(FOR) scripts/fuzz $(READER)
+
+matrix: ## Disturbs every call, request and message of the hooks, and kills them: is one ever silent?
+	@scripts/rehearse matrix
 
 check: fmt clippy doc licences infra ## Formatter, lints, documentation, licences, templates
 

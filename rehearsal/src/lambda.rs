@@ -58,6 +58,7 @@ pub async fn run(world: Arc<World>, settings: Settings) {
     loop {
         changes.mark_unchanged();
         fleet.assign();
+        fleet.discard_removed();
         for invocation in world.read(|state| failed(&state.invocations, &retried)) {
             retried.insert((invocation.id.clone(), invocation.attempt));
             retries.spawn(retry(Arc::clone(&world), invocation));
@@ -157,6 +158,15 @@ impl Fleet {
         let same = |seat: &Seat| seat.function.name == function.name && seat.function.version == function.version;
         let outdated = |seat: &Seat| seat.idle && same(seat) && seat.function != *function;
         self.seats.retain(|_, seat| !outdated(seat));
+    }
+
+    /// Whoever rests and is no function any more ends.
+    fn discard_removed(&mut self) {
+        if self.seats.values().any(|seat| seat.idle) {
+            let known: BTreeSet<String> =
+                self.world.read(|state| state.functions.iter().map(|function| function.name.clone()).collect());
+            self.seats.retain(|_, seat| !seat.idle || known.contains(&seat.function.name));
+        }
     }
 
     fn rests(&mut self, number: u64) {

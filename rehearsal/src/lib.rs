@@ -5,11 +5,13 @@
 
 pub mod alb;
 pub mod appspec;
+pub mod cells;
 pub mod certificates;
 pub mod clock;
 pub mod cloudformation;
 pub mod cloudwatch;
 pub mod codedeploy;
+mod cut;
 pub mod database;
 mod database_certificate;
 pub mod ecs;

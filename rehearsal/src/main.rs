@@ -9,6 +9,7 @@ use rehearsal::reaper;
 use rehearsal::scenario::Scenario;
 
 mod check;
+mod matrix;
 mod mutate;
 mod play;
 mod render;
@@ -33,6 +34,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Breaks green in many ways, one at a time, and says which of them the plan's checks catch
     Mutate(mutate::Mutate),
+    /// Disturbs every call, request and message of the hooks, and kills them, and says whether one was ever silent
+    Matrix(matrix::Matrix),
     /// Reads plan, AppSpec and scenario files, and says what is wrong with them
     Check {
         /// The files
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         }
         Verb::Mutant(behind) => behind.run(),
         Verb::Mutate(mutate) => in_runtime(mutate.go()),
+        Verb::Matrix(matrix) => in_runtime(matrix.go()),
         Verb::Check { files, template, engine } => check::files(&files, template.as_deref(), engine),
         Verb::AppSpec(app_spec) => app_spec.go(),
         Verb::Schema { of } => schema(of),

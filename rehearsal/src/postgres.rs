@@ -159,7 +159,7 @@ impl Postgres {
     /// Makes a user who logs in by IAM authentication and may change what the superuser owns.
     pub async fn create_iam_user(&self, name: &str) -> Result<()> {
         let mut connection = self.connect(USER).await?;
-        let name = format!("\"{}\"", name.replace('"', "\"\""));
+        let name = quoted(name);
         let sql = format!("CREATE ROLE rds_iam; CREATE ROLE {name} LOGIN IN ROLE rds_iam, {USER}");
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut connection)
@@ -192,12 +192,23 @@ impl Postgres {
 
     /// Makes an empty database.
     pub async fn create_database(&self, name: &str) -> Result<()> {
-        let mut connection = self.connect(USER).await?;
-        let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await
-            .with_context(|| format!("cannot create the database {name}"))?;
+        self.run(&format!("CREATE DATABASE {}", quoted(name)), name).await
+    }
+
+    /// Makes a database that is the same as this one, to which nobody is connected.
+    pub async fn copy_database(&self, from: &str, name: &str) -> Result<()> {
+        self.run(&format!("CREATE DATABASE {} TEMPLATE {}", quoted(name), quoted(from)), name).await
+    }
+
+    /// Drops a database, whoever is connected to it.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        self.run(&format!("DROP DATABASE {} WITH (FORCE)", quoted(name)), name).await
+    }
+
+    async fn run(&self, statement: &str, database: &str) -> Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
+        done.with_context(|| format!("the database {database}"))?;
         connection.close().await.context("the connection to PostgreSQL was lost")
     }
 
@@ -336,6 +347,11 @@ pub(crate) fn last_line(process: &Process) -> String {
         Some(line) => format!("; its last output: {}", line.trim()),
         None => "; it wrote nothing".to_owned(),
     }
+}
+
+/// As an identifier of SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -269,6 +269,7 @@ mod tests {
             role: Some(Arc::new(Role::of(&stack, "R").expect("a role"))),
             max_retries: 0,
             killed_after: None,
+            told_left_ms: None,
             on_failure: None,
             subscription: None,
         }

@@ -1,10 +1,10 @@
 //! One rehearsal from beginning to end: everything started in order, the deployment, everything stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use greenlight::stage::Stage;
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ use crate::codedeploy::engine::{self, in_words};
 use crate::database::Database;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::{self, MigrationOutcome, Outcome};
+use crate::postgres::Postgres;
 use crate::rds_gate::Gate;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
@@ -67,6 +68,7 @@ pub struct Rehearsal {
     /// What a deployment is created with.
     pub prepared: Prepared,
     loaded: Loaded,
+    sample_migrations: PathBuf,
     ledger: Ledger,
     // Stopped in this order.
     traffic: Option<Traffic>,
@@ -130,6 +132,7 @@ impl Rehearsal {
             world,
             prepared,
             loaded,
+            sample_migrations: machine.sample_migrations.clone(),
             ledger: Ledger::new(),
             traffic: None,
             actors,
@@ -227,6 +230,35 @@ impl Rehearsal {
         outcome.calls = outcome::count(&calls);
         outcome.permissions = outcome::needed(&calls);
         Ok(outcome)
+    }
+
+    /// Creates the deployment of green, and does not wait for its end. Its id.
+    pub(crate) fn begin(&self) -> Result<String> {
+        self.create(self.prepared.green.clone())
+    }
+
+    /// Makes another database with the schema of blue; nothing where the service has none.
+    pub(crate) async fn make_database(&self, name: &str) -> Result<()> {
+        let Some(database) = &self.database else { return Ok(()) };
+        database.create_database(name).await?;
+        let folder = setup::migrations(&self.loaded, &self.sample_migrations);
+        let up_to = blues_migration(&self.loaded, &folder)?;
+        database.apply(name, &folder, Some(up_to)).await
+    }
+
+    /// The server of the service's database.
+    pub(crate) fn postgres(&self) -> Option<&Postgres> {
+        self.database.as_ref()?.as_postgres()
+    }
+
+    /// How many calls of AWS there were so far.
+    pub(crate) fn calls_so_far(&self) -> usize {
+        self.wire.count()
+    }
+
+    /// The operations that this function called since then.
+    pub(crate) fn calls_of(&self, function: &str, since: usize) -> Vec<String> {
+        self.wire.calls_of(function, since)
     }
 
     /// Ends everything that was started.
@@ -385,14 +417,18 @@ async fn database(world: &World, loaded: &Loaded, machine: &Machine) -> Result<O
     }
     database.create_database(&service.name).await?;
     let folder = setup::migrations(loaded, &machine.sample_migrations);
-    let versions = versions(&folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
-    let Some(up_to) = service.migrated_to.as_ref().map(|it| it.value).or(versions.first().copied()) else {
-        bail!("there is no migration in {}", folder.display());
-    };
+    let up_to = blues_migration(loaded, &folder)?;
     database.apply(&service.name, &folder, Some(up_to)).await?;
     let product = database.product();
     world.say(Who::Rehearsal, format!("{product} runs; its schema is that of blue, migration {up_to}"));
     Ok(Some(database))
+}
+
+/// The last migration that blue's schema has.
+fn blues_migration(loaded: &Loaded, folder: &Path) -> Result<i64> {
+    let versions = versions(folder).with_context(|| format!("cannot read the migrations in {}", folder.display()))?;
+    let up_to = loaded.scenario.service.migrated_to.as_ref().map(|it| it.value).or(versions.first().copied());
+    up_to.with_context(|| format!("there is no migration in {}", folder.display()))
 }
 
 /// RDS's endpoint, where somebody logs in by IAM authentication.

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::cut::{Cut, Sent};
 use crate::world::World;
 
 pub mod calls;
@@ -65,14 +66,11 @@ pub struct WireHandle {
 pub(crate) enum Outcome {
     /// An answer.
     Answer(http::Response<Full<Bytes>>),
+    /// An answer that ends in its middle, and the connection with it.
+    Cut(http::Response<Full<Bytes>>),
     /// The connection is closed.
     Reset,
 }
-
-/// Tells hyper to close the connection without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("a fault resets this connection")]
-struct ResetByFault;
 
 impl Wire {
     /// The endpoint of a world.
@@ -87,12 +85,12 @@ impl Wire {
         self
     }
 
-    /// Answers a request, as if it had come over a connection; `None` where a fault closes that without an answer.
+    /// The whole answer to a request that came over no connection; `None` where a fault leaves none.
     pub async fn answer(&self, request: http::Request<Bytes>) -> Option<http::Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         match dispatch::answer(self, &parts, &body).await {
             Outcome::Answer(response) => Some(response),
-            Outcome::Reset => None,
+            Outcome::Cut(_) | Outcome::Reset => None,
         }
     }
 
@@ -128,6 +126,16 @@ impl WireHandle {
         self.accepting.abort();
         let ended = (&mut self.accepting).await;
         debug_assert!(ended.is_err_and(|error| error.is_cancelled()), "the endpoint accepts until it is stopped");
+    }
+
+    /// How many calls there were so far.
+    pub fn count(&self) -> usize {
+        self.wire.calls.count()
+    }
+
+    /// The operations that this function called, from this place of the log on.
+    pub fn calls_of(&self, caller: &str, from: usize) -> Vec<String> {
+        self.wire.calls.of(caller, from)
     }
 
     /// Every call so far, oldest first.
@@ -170,9 +178,19 @@ async fn serve_connection(stream: TcpStream, wire: Arc<Wire>) {
             let (parts, body) = request.into_parts();
             let body = match body.collect().await {
                 Ok(body) => body.to_bytes(),
-                Err(_) => return Err(ResetByFault),
+                Err(_) => return Err(Cut),
             };
-            wire.answer(http::Request::from_parts(parts, body)).await.ok_or(ResetByFault)
+            match dispatch::answer(&wire, &parts, &body).await {
+                Outcome::Answer(response) => {
+                    let (parts, body) = response.into_parts();
+                    Ok(http::Response::from_parts(parts, Sent::whole(body).await))
+                }
+                Outcome::Cut(response) => {
+                    let (parts, body) = response.into_parts();
+                    Ok(http::Response::from_parts(parts, Sent::cut(body).await))
+                }
+                Outcome::Reset => Err(Cut),
+            }
         }
     });
     let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;

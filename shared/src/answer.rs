@@ -58,10 +58,20 @@ pub struct DeliveryError {
     pub command: String,
 }
 
+impl DeliveryError {
+    /// Nobody could even try.
+    pub(crate) fn unsent(event: &Event, verdict: Verdict, region: &str, reason: String) -> Self {
+        Self { status: status(verdict), attempts: 0, reason, command: command(event, verdict, region) }
+    }
+}
+
 /// Longest time for one attempt.
 const ATTEMPT: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The first attempt gets this long even where the time seems to be over: nothing is lost by it, and clocks may be wrong.
+const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// Kept for the last log line and the function's return before Lambda kills it.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -88,6 +98,7 @@ pub async fn deliver(
     let reason = loop {
         attempts += 1;
         let limit = end.min(Instant::now() + ATTEMPT);
+        let limit = if attempts == 1 { limit.max(Instant::now() + AT_LEAST) } else { limit };
         let attempt = AssertUnwindSafe(answers.put(event, verdict)).catch_unwind();
         let reason = match timeout_at(limit, attempt).await {
             Ok(Ok(Ok(()))) => return Ok(Delivery::Delivered),

@@ -75,6 +75,9 @@ pub enum HookError {
     Delivery(#[from] DeliveryError),
 }
 
+/// The watchdog that answers in the hook's place, and what came of it.
+type Answering = Watchdog<Result<(), DeliveryError>>;
+
 /// Pauses before asking AWS once more what it did not say.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -101,7 +104,7 @@ impl Hook {
             stage = %self.stage,
             "{} is asked about {} (execution {})", self.stage.hook_name(), event.deployment, event.execution,
         );
-        let watchdog = self.watchdog(&event, deadline);
+        let mut watchdog = self.watchdog(&event, deadline);
         let started = Instant::now();
         let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline, &watchdog)).catch_unwind();
         let judged = timeout_at(deadline.last_resort.min(deadline.questions_end + 2 * LOOK_AGAIN), judged).await;
@@ -119,7 +122,12 @@ impl Hook {
         let report = Report { stage: self.stage, subject, plan, rows, used: started.elapsed(), given: left };
         let (verdict, output) = self.tell(report);
         if !watchdog.claim() {
-            error!(deployment.id = %event.deployment, "this report came too late: the watchdog has answered in its place");
+            error!(deployment.id = %event.deployment, "this report came too late: the watchdog answers in its place");
+            // Until it has: returning freezes its thread. Where it could not, Lambda must know that this invocation failed.
+            let given = watchdog.outcome().await;
+            given.unwrap_or_else(|| {
+                Err(DeliveryError::unsent(&event, Verdict::Stop, &self.region, "the watchdog broke".to_owned()))
+            })?;
             return Ok(output);
         }
         give(self.outside.answers.as_ref(), &event, verdict, &self.region, &deadline).await?;
@@ -127,7 +135,7 @@ impl Hook {
     }
 
     /// Answers in this hook's place when it does not come to answer itself.
-    fn watchdog(&self, event: &Event, deadline: Deadline) -> Watchdog {
+    fn watchdog(&self, event: &Event, deadline: Deadline) -> Answering {
         let (event, region, connect) = (event.clone(), self.region.clone(), self.outside.last_resort.clone());
         let name = self.stage.hook_name();
         Watchdog::start(deadline.last_resort.into_std(), move |verdict| {
@@ -141,13 +149,11 @@ impl Hook {
             let given = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PlanError::from);
             let given = given.and_then(|runtime| Ok((runtime, connect()?)));
             match given {
-                // What becomes of the answer is logged.
-                Ok((runtime, answers)) => {
-                    let _ = runtime.block_on(give(answers.as_ref(), &event, verdict, &region, &deadline));
-                }
+                Ok((runtime, answers)) => runtime.block_on(give(answers.as_ref(), &event, verdict, &region, &deadline)),
                 Err(error) => {
-                    let command = answer::command(&event, verdict, &region);
-                    error!(deployment.id = %id, status, "ANSWER NOT DELIVERED: {error}; deliver it by hand: {command}");
+                    let error = DeliveryError::unsent(&event, verdict, &region, error.to_string());
+                    error!(deployment.id = %id, status, "ANSWER NOT DELIVERED: {error}");
+                    Err(error)
                 }
             }
         })
@@ -168,7 +174,7 @@ impl Hook {
     }
 
     /// All questions, from what is deployed to the last check.
-    async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Watchdog) -> Judged {
+    async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Answering) -> Judged {
         let mut judged = Judged { subject: Subject::unknown(id.clone()), plan: None, rows: Vec::new() };
         let deployed = match self.discover(id, deadline, &mut judged.subject).await {
             Ok(Some(deployed)) => deployed,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Instant;
 
+use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use crate::report::Verdict;
@@ -15,8 +16,9 @@ use crate::run::panic_text;
 const STACK: usize = 2 * 1024 * 1024;
 
 /// Waits for the hook to claim the answer. Dropping it claims the answer too.
-pub(crate) struct Watchdog {
+pub(crate) struct Watchdog<T> {
     watched: Arc<Watched>,
+    outcome: oneshot::Receiver<T>,
 }
 
 #[derive(Default)]
@@ -45,27 +47,38 @@ impl Default for State {
     }
 }
 
-impl Watchdog {
+impl<T: Send + 'static> Watchdog<T> {
     /// At `time`, unless the answer is claimed before, `answer` is called on a thread of its own. Without such a thread
     /// the hook goes on alone.
-    pub(crate) fn start(time: Instant, answer: impl FnOnce(Verdict) + Send + 'static) -> Self {
+    pub(crate) fn start(time: Instant, answer: impl FnOnce(Verdict) -> T + Send + 'static) -> Self {
         let watched = Arc::new(Watched::default());
+        let (told, outcome) = oneshot::channel();
         let thread = Builder::new().name("watchdog".to_owned()).stack_size(STACK).spawn({
             let watched = watched.clone();
             move || {
-                if let Some(verdict) = watched.fires(time)
-                    && let Err(panic) = catch_unwind(AssertUnwindSafe(|| answer(verdict)))
-                {
-                    error!("NOBODY HAS ANSWERED: the watchdog broke: {}", panic_text(panic.as_ref()));
+                let Some(verdict) = watched.fires(time) else { return };
+                match catch_unwind(AssertUnwindSafe(|| answer(verdict))) {
+                    // An error: the hook does not ask any more.
+                    Ok(outcome) => drop(told.send(outcome)),
+                    Err(panic) => {
+                        error!("NOBODY HAS ANSWERED: the watchdog broke: {}", panic_text(panic.as_ref()));
+                    }
                 }
             }
         });
         if let Err(error) = thread {
             warn!("no watchdog, the hook goes on without one: {error}");
         }
-        Self { watched }
+        Self { watched, outcome }
     }
 
+    /// What became of its answer, once it has begun to give one; `None` where it broke.
+    pub(crate) async fn outcome(&mut self) -> Option<T> {
+        (&mut self.outcome).await.ok()
+    }
+}
+
+impl<T> Watchdog<T> {
     /// It is a rollback: whatever breaks, the way back stays open.
     pub(crate) fn let_pass(&self) {
         self.watched.lock().verdict = Verdict::Proceed;
@@ -82,7 +95,7 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
+impl<T> Drop for Watchdog<T> {
     fn drop(&mut self) {
         self.claim();
     }
@@ -126,12 +139,16 @@ mod tests {
         assert!(receiver.recv().is_err());
     }
 
-    #[test]
-    fn when_the_time_has_come_the_watchdog_stops_the_deployment_and_the_hook_comes_too_late() {
+    #[tokio::test]
+    async fn when_the_time_has_come_the_watchdog_stops_the_deployment_and_the_hook_comes_too_late() {
         let (sender, receiver) = channel();
-        let watchdog = Watchdog::start(Instant::now(), move |verdict| sender.send(verdict).expect("the test listens"));
+        let mut watchdog = Watchdog::start(Instant::now(), move |verdict| {
+            sender.send(verdict).expect("the test listens");
+            "delivered"
+        });
         assert_eq!(receiver.recv(), Ok(Verdict::Stop));
         assert!(!watchdog.claim());
+        assert_eq!(watchdog.outcome().await, Some("delivered"));
     }
 
     #[test]

@@ -336,6 +336,52 @@ async fn a_check_that_never_gives_its_thread_back_is_answered_for_once_and_with_
     assert_eq!(output["verdict"], "go");
 }
 
+/// Holds the hook's only thread until CodeDeploy has refused an answer, and then says yes.
+struct HoldsTheThreadUntilRefused(FakeEngine);
+
+static REFUSED: std::sync::OnceLock<FakeEngine> = std::sync::OnceLock::new();
+
+#[async_trait]
+impl Check for HoldsTheThreadUntilRefused {
+    fn id(&self) -> &'static str {
+        "holds-the-thread"
+    }
+    fn question(&self) -> String {
+        "Does it ever end?".to_owned()
+    }
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        while !self.0.state().answer_faults.is_empty() {
+            std::thread::yield_now();
+        }
+        Ok(Answer::yes("after all"))
+    }
+}
+
+/// Else Lambda would take it for a success, and nobody would answer in the hook's place.
+#[tokio::test]
+async fn an_answer_that_the_watchdog_could_not_deliver_is_the_functions_error() {
+    let engine = REFUSED.get_or_init(|| {
+        let engine = engine();
+        engine.state().answer_faults = [PutError::Refused("denied".to_owned())].into();
+        engine
+    });
+    let checks =
+        Checks::fixed(|| vec![Box::new(HoldsTheThreadUntilRefused(REFUSED.get().expect("it is set").clone()))]);
+    let hook = hook(Stage::AfterInstall, checks, engine.outside(&Fakes::well()));
+    let error = hook.handle(&event(), Duration::from_millis(400)).await.expect_err("nobody has answered");
+    assert!(matches!(&error, HookError::Delivery(error) if error.reason == "denied"), "{error}");
+    assert!(engine.state().answers.is_empty());
+}
+
+/// Clocks may be wrong, and who has no time left loses nothing by trying.
+#[tokio::test]
+async fn a_deadline_in_the_past_is_answered_all_the_same() {
+    let engine = engine();
+    let hook = hook(Stage::AfterInstall, Checks::planned(hang), engine.outside(&Fakes::well()));
+    hook.handle(&event(), Duration::ZERO).await.expect("a report");
+    assert_eq!(engine.state().answers.iter().map(|(_, verdict)| *verdict).collect::<Vec<_>>(), [Verdict::Stop]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_cannot_be_looked_up_stops_with_what_aws_said() {
     let engine = engine();

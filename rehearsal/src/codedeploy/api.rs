@@ -172,8 +172,9 @@ pub fn stop(world: &World, id: &str) -> Result<bool, ApiError> {
 pub fn answer_hook(world: &World, id: &str, execution_id: &str, succeeded: bool) -> Result<(), ApiError> {
     let now = world.now();
     world.update(|state| {
+        let over = state.codedeploy.deployment(id).is_none_or(|deployment| deployment.status.is_final());
         if let Some(trial) = state.codedeploy.trials.get_mut(execution_id).filter(|trial| trial.deployment == id) {
-            return answer_trial(trial, succeeded);
+            return answer_trial(trial, succeeded, over);
         }
         let deployment = state.codedeploy.deployment_mut(id).ok_or_else(|| unknown(id))?;
         let event = deployment.events.iter_mut().find(|event| event.hook_execution_id.as_deref() == Some(execution_id));
@@ -195,9 +196,9 @@ pub fn answer_hook(world: &World, id: &str, execution_id: &str, succeeded: bool)
     })
 }
 
-/// As of an event: the first answer counts.
-fn answer_trial(trial: &mut Trial, succeeded: bool) -> Result<(), ApiError> {
-    if trial.answer.is_some() {
+/// As of an event: the first answer counts, and none once the deployment is over.
+fn answer_trial(trial: &mut Trial, succeeded: bool, over: bool) -> Result<(), ApiError> {
+    if over || trial.answer.is_some() {
         trial.refused += 1;
         return Err(ApiError::new(
             "LifecycleEventAlreadyCompletedException",

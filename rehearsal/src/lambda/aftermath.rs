@@ -23,8 +23,8 @@ pub(super) fn begins(world: &World, function: &Function, assignment: &Assignment
     write(world, function, stream, "platform.start", json!({"requestId": assignment.id, "version": function.version}));
 }
 
-/// Everything that follows from the end of an invocation.
-pub(super) fn ends(world: &World, function: &Function, invocation: &Invocation, stream: &str) {
+/// Writes Lambda's line about the end of an invocation; what AWS tells others of it.
+pub(super) fn ends(world: &World, function: &Function, invocation: &Invocation, stream: &str) -> Vec<Notice> {
     let (status, error_type) = in_lambdas_words(&invocation.status);
     let mut record = json!({
         "requestId": invocation.id,
@@ -56,9 +56,7 @@ pub(super) fn ends(world: &World, function: &Function, invocation: &Invocation, 
         notices.push(destined(function, invocation, on_failure, now));
     }
     notices.extend(left_in_the_queue(function, invocation, now));
-    if !notices.is_empty() {
-        world.update(|state| state.notices.extend(notices));
-    }
+    notices
 }
 
 /// A line of Lambda's own, in JSON as with `LogFormat: JSON`.

@@ -73,7 +73,7 @@ impl Environment {
             Ok(sandbox) => sandbox,
             Err(reason) => {
                 let status = InvocationStatus::NotInvokable(reason);
-                booking::book(&self.world, &self.function, &first, status, begun.elapsed(), None);
+                booking::book(&self.world, &self.function, &first, status, begun.elapsed(), None, None);
                 return None;
             }
         };
@@ -203,6 +203,7 @@ impl Sandbox {
         let deadline = begun + self.function.timeout;
         let killed = self.function.killed_after.map(|after| begun + after).filter(|killed| *killed < deadline);
         let timeout_ms = i64::try_from(self.function.timeout.as_millis()).unwrap_or(i64::MAX);
+        let timeout_ms = self.function.told_left_ms.unwrap_or(timeout_ms);
         let event = || Event {
             request_id: assignment.id.clone(),
             deadline_ms: jiff::Timestamp::now().as_millisecond().saturating_add(timeout_ms),
@@ -334,10 +335,7 @@ impl Sandbox {
     }
 
     fn put_down(&self, assignment: &Assignment, status: InvocationStatus, took: Duration) {
-        let ended = booking::book(&self.world, &self.function, assignment, status, took, self.peak);
-        if let Some(invocation) = ended.filter(|_| self.function.colour.is_none()) {
-            aftermath::ends(&self.world, &self.function, &invocation, &self.stream);
-        }
+        booking::book(&self.world, &self.function, assignment, status, took, self.peak, Some(&self.stream));
     }
 }
 

@@ -69,6 +69,7 @@ impl Rehearsal {
             role: None,
             max_retries: 0,
             killed_after: None,
+            told_left_ms: None,
             on_failure: None,
             subscription: None,
         };

@@ -75,6 +75,7 @@ impl Furnisher<'_> {
             role: None,
             max_retries: 0,
             killed_after: None,
+            told_left_ms: None,
             on_failure: None,
             subscription: None,
         }

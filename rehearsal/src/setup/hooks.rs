@@ -124,6 +124,7 @@ impl Furnisher<'_> {
             role: Some(role(stack, deployed)),
             max_retries: retries.and_then(|count| u32::try_from(count).ok()).expect("the template says how often"),
             killed_after: None,
+            told_left_ms: None,
             on_failure: None,
             subscription: None,
         }
@@ -191,6 +192,7 @@ impl Furnisher<'_> {
             role,
             max_retries: 0,
             killed_after: spec.killed_after.map(greenlight::units::Span::duration),
+            told_left_ms: None,
             on_failure,
             subscription,
         }

@@ -51,6 +51,18 @@ impl Calls {
         call.took = Some(took);
     }
 
+    /// How many there were so far.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The operations that this function called, of all calls from this place on: `codedeploy:GetDeployment`.
+    pub(crate) fn of(&self, caller: &str, from: usize) -> Vec<String> {
+        let calls = self.lock();
+        let own = calls.iter().skip(from).filter(|call| call.caller.as_deref() == Some(caller));
+        own.map(|call| format!("{}:{}", call.service, call.operation)).collect()
+    }
+
     /// All of them, oldest first.
     pub(crate) fn all(&self) -> Vec<Call> {
         self.lock().clone()

@@ -48,6 +48,8 @@ pub struct Function {
     pub max_retries: u32,
     /// Kills its process so long after it got an event, in real time.
     pub killed_after: Option<Duration>,
+    /// What it is told of the time that it has, in milliseconds, where that is not its timeout.
+    pub told_left_ms: Option<i64>,
     /// Who gets the event of an `Event` invocation that ended in a function error after all.
     pub on_failure: Option<OnFailure>,
     /// Who gets which lines of its log.

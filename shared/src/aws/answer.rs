@@ -25,7 +25,9 @@ impl Answers for Aws {
             .lifecycle_event_hook_execution_id(&event.execution.0)
             .status(status);
         match call.customize().config_override(once).send().await {
-            Ok(_) => Ok(()),
+            Ok(taken) if taken.lifecycle_event_hook_execution_id() == Some(&event.execution.0) => Ok(()),
+            // Whoever stands between us and CodeDeploy may have said so.
+            Ok(_) => Err(PutError::Transient("CodeDeploy's answer does not name the hook execution".to_owned())),
             Err(error) if code(&error) == Some("LifecycleEventAlreadyCompletedException") => {
                 Err(PutError::AlreadyCompleted)
             }

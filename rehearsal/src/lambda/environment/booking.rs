@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Assignment;
+use crate::lambda::aftermath;
 use crate::world::World;
 use crate::world::functions::{Function, Invocation, InvocationStatus};
 use crate::world::journal::Who;
@@ -29,7 +30,7 @@ pub(super) fn note_init(world: &World, assignment: &Assignment, took: Duration) 
     });
 }
 
-/// Ends an invocation, which is returned.
+/// Ends an invocation. Its process wrote to this stream, if there was one.
 pub(super) fn book(
     world: &World,
     function: &Function,
@@ -37,10 +38,11 @@ pub(super) fn book(
     status: InvocationStatus,
     took: Duration,
     peak_memory: Option<u64>,
-) -> Option<Invocation> {
+    stream: Option<&str>,
+) {
     let now = world.now();
     world.update(|state| {
-        let invocation = state.invocation_mut(&assignment.id, assignment.attempt)?;
+        let Some(invocation) = state.invocation_mut(&assignment.id, assignment.attempt) else { return };
         invocation.status = status;
         invocation.ended_at = Some(now);
         invocation.took = Some(took);
@@ -48,16 +50,17 @@ pub(super) fn book(
         if function.colour.is_some() {
             // Users invoke it many times a second: what came of each stands in the ledger, and in CloudWatch.
             measure(world, function, invocation, took);
-            return Some(invocation.clone());
+            return;
         }
-        let ended = invocation.clone();
+        // With the end itself: whoever waits for it must find what follows from it.
+        let notices = stream.map(|stream| aftermath::ends(world, function, invocation, stream)).unwrap_or_default();
         let (text, log) = (in_words(function, invocation), invocation.log.join("\n"));
         state.journal.say(now, Who::Lambda, text);
         if !log.is_empty() {
             state.journal.say(now, Who::Hook, log);
         }
-        Some(ended)
-    })
+        state.notices.extend(notices);
+    });
 }
 
 /// What CloudWatch counts of an invocation: for the function, for what it was invoked by, and behind an alias for each
