@@ -112,9 +112,7 @@ async fn by_secret(ports: &Ports, secret: &str, overrides: &Overrides) -> Result
     };
     let mut overrides = overrides.clone();
     overrides.engine = rds.as_ref().and_then(|database| Engine::of(&database.engine));
-    if let Some((host, port)) = rds.as_ref().and_then(|database| database.writer.clone()) {
-        (overrides.host, overrides.port) = (Some(host), overrides.port.or(Some(port)));
-    }
+    overrides.endpoint = rds.as_ref().and_then(|database| database.writer.clone());
     let login = Login::new(&value, &overrides).map_err(|error| wrong_secret(secret, &error))?;
     Ok((login, rds))
 }

@@ -11,11 +11,14 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::Engine;
 
+const ONLY_THERE: &str = "a password goes to no host but that of its secret, or of the database.cluster that RDS knows";
+
 /// The roots that Amazon RDS's certificates chain to; the file says how old they are. RDS Proxy's chain to public roots,
 /// which sqlx brings.
 const RDS_ROOTS: &[u8] = include_bytes!("../roots/rds.pem");
 
-/// What the plan says about the database: wins over the secret.
+/// What the plan says about the database. Port and name win over the secret; the host must be the secret's, for a plan is written
+/// by other people than those who own the password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// Name of the host.
@@ -28,12 +31,14 @@ pub struct Overrides {
     pub cluster: Option<String>,
     /// What RDS says it is.
     pub engine: Option<Engine>,
+    /// The writer's endpoint, as RDS says: wins over the secret's host.
+    pub endpoint: Option<(String, u16)>,
 }
 
 impl From<&plan::Database> for Overrides {
     fn from(planned: &plan::Database) -> Self {
         let plan::Database { host, port, name, cluster, .. } = planned.clone();
-        Self { host, port, name, cluster, engine: None }
+        Self { host, port, name, cluster, engine: None, endpoint: None }
     }
 }
 
@@ -106,7 +111,7 @@ enum Port {
 }
 
 impl Login {
-    /// Reads the secret; the plan's words win over it.
+    /// Reads the secret, and what the plan and RDS say besides.
     pub fn new(secret: &Secret, overrides: &Overrides) -> Result<Self, LoginError> {
         // serde's messages quote the value they stumble over, which may be the password.
         let found: RdsSecret = serde_json::from_str(secret.expose()).map_err(|error| {
@@ -120,7 +125,16 @@ impl Login {
             })?,
         };
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let host = overrides.host.clone().or(given(found.host));
+        let host = match (&overrides.endpoint, &overrides.host, given(found.host)) {
+            (Some((host, _)), ..) => Some(host.clone()),
+            (None, Some(planned), Some(own)) if !planned.eq_ignore_ascii_case(&own) => {
+                return Err(LoginError(format!("is for the host {own}, and the plan names {planned}: {ONLY_THERE}")));
+            }
+            (None, Some(planned), None) => {
+                return Err(LoginError(format!("has no host, and the plan names {planned}: {ONLY_THERE}")));
+            }
+            (None, _, own) => own,
+        };
         let database = overrides.name.clone().or(given(found.dbname));
         let (user, password) = (given(found.username), given(found.password));
         let missing: Vec<_> = [
@@ -156,7 +170,7 @@ impl Login {
                 ));
             }
         };
-        let port = overrides.port.unwrap_or(secret_port);
+        let port = overrides.port.or(overrides.endpoint.as_ref().map(|(_, port)| *port)).unwrap_or(secret_port);
         Ok(Self {
             engine,
             host,
@@ -302,17 +316,35 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_wins_over_the_secret() {
-        let overrides = Overrides {
-            host: Some("127.0.0.1".to_owned()),
-            port: Some(1),
-            name: Some("shop".to_owned()),
-            cluster: None,
-            engine: None,
-        };
+    fn port_and_name_of_the_plan_win_over_the_secret() {
+        let overrides = Overrides { port: Some(1), name: Some("shop".to_owned()), ..Overrides::default() };
         let login = Login::new(&Secret::new(RDS), &overrides).unwrap();
-        assert_eq!(login.place(), "shop on 127.0.0.1:1");
-        assert_eq!(login.tls, Tls::Preferred);
+        assert_eq!(login.place(), "shop on orders.abc.eu-west-1.rds.amazonaws.com:1");
+    }
+
+    /// Whoever writes the plan could send the password to a host of his own.
+    #[test]
+    fn a_password_goes_to_no_host_that_only_the_plan_names() {
+        let to = |host: &str, secret: &str| {
+            let overrides = Overrides { host: Some(host.to_owned()), ..Overrides::default() };
+            Login::new(&Secret::new(secret), &overrides).map(|login| login.host).map_err(|error| error.to_string())
+        };
+        let own = "orders.abc.eu-west-1.rds.amazonaws.com";
+        assert_eq!(to("ORDERS.abc.eu-west-1.rds.amazonaws.com", RDS).unwrap(), own);
+        for host in ["db.attacker.example", "127.0.0.1", "169.254.169.254"] {
+            assert!(
+                to(host, RDS).unwrap_err().starts_with(&format!("is for the host {own}, and the plan names {host}: "))
+            );
+        }
+        let homeless = r#"{"username":"a","password":"b","dbname":"d"}"#;
+        assert!(to("db.attacker.example", homeless).unwrap_err().starts_with("has no host, and the plan names"));
+    }
+
+    #[test]
+    fn the_endpoint_that_rds_tells_wins_over_the_secret() {
+        let endpoint = Some(("orders.cluster-abc.eu-west-1.rds.amazonaws.com".to_owned(), 6000));
+        let login = Login::new(&Secret::new(RDS), &Overrides { endpoint, ..Overrides::default() }).unwrap();
+        assert_eq!(login.place(), "orders on orders.cluster-abc.eu-west-1.rds.amazonaws.com:6000");
     }
 
     #[test]

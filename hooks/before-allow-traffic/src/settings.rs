@@ -18,7 +18,7 @@ pub struct Settings {
     pub source: Option<Source>,
     /// How to log in; `None` where the plan names no database.
     pub credentials: Option<Credentials>,
-    /// What the plan says about host, port and database; wins over the secret.
+    /// What the plan says about host, port and database.
     pub overrides: Overrides,
     /// Roots that the database may chain to beside the usual ones.
     pub roots: FurtherRoots,

@@ -12,7 +12,7 @@ pub struct Database {
     pub credentials: Credentials,
     /// RDS cluster or instance identifier; its writer endpoint is looked up.
     pub cluster: Option<String>,
-    /// Host, where neither `cluster` nor the secret says it.
+    /// Host: that of the secret, for the password goes to no other.
     pub host: Option<String>,
     /// Port, where the secret does not say it.
     pub port: Option<u16>,
@@ -41,7 +41,7 @@ pub(super) struct WrittenDatabase {
     auth: Option<WrittenAuth>,
     /// RDS cluster or instance identifier; its writer endpoint is looked up.
     cluster: Option<String>,
-    /// Host, where neither `cluster` nor the secret says it.
+    /// Host: that of the secret, for the password goes to no other.
     host: Option<String>,
     /// Port, where the secret does not say it.
     port: Option<u16>,
