@@ -31,6 +31,13 @@ pub enum Disturbance {
         /// Whether it happens to all later ones, too.
         always: bool,
     },
+    /// The first such call of the function that answers for dead hooks.
+    OfStandIn {
+        /// `codedeploy:GetDeployment`.
+        operation: &'static str,
+        /// What happens to it, once.
+        kind: FaultKind,
+    },
     /// A request to the service behind its load balancer.
     Request {
         /// So many requests pass before.
@@ -101,6 +108,7 @@ impl fmt::Display for Disturbance {
             Self::Call { operation, after, kind, always } => {
                 write!(out, "{operation} no. {}: {}, {}", after + 1, kind.name(), often(always))
             }
+            Self::OfStandIn { operation, kind } => write!(out, "report-failure's {operation}: {}, once", kind.name()),
             Self::Request { after, kind, always } => {
                 write!(out, "request no. {}: {}, {}", after + 1, kind.name(), often(always))
             }

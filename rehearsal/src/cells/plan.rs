@@ -69,7 +69,24 @@ pub fn cells(survey: &Survey) -> Vec<Vec<Disturbance>> {
     let mut cells: Vec<_> = all.into_iter().map(|one| vec![one]).collect();
     // AWS does not say whether CodeDeploy waits for the functions that it invokes.
     cells.extend(deaths().into_iter().map(|death| vec![death, Disturbance::Awaited]));
+    cells.extend(of_stand_in());
     cells
+}
+
+/// A hook that dies without an answer, and the function that answers for it is disturbed, too.
+fn of_stand_in() -> Vec<Vec<Disturbance>> {
+    const OPERATIONS: [&str; 3] =
+        ["logs:GetLogEvents", "codedeploy:GetDeployment", "codedeploy:PutLifecycleEventHookExecutionStatus"];
+    let hangs = Disturbance::Call {
+        operation: "codedeploy:GetDeployment".to_owned(),
+        after: 0,
+        kind: FaultKind::Hang,
+        always: true,
+    };
+    let dies = [hangs, Disturbance::Killed(Duration::from_millis(100))];
+    let struck =
+        OPERATIONS.into_iter().flat_map(|operation| of_calls().map(|kind| Disturbance::OfStandIn { operation, kind }));
+    struck.map(|struck| [dies.as_slice(), &[struck]].concat()).collect()
 }
 
 /// What may happen to the process, whatever it does.

@@ -244,7 +244,7 @@ impl Stand {
         };
         world.update(|state| {
             state.functions.extend([hook, helper]);
-            state.faults.extend(faults(&name, disturbed));
+            state.faults.extend(faults(&name, &stand_in, disturbed));
             state.detours.insert(name.clone(), Detour { ports: requests.ports.clone(), secrets });
             let trial = Trial { deployment: self.deployment.clone(), ..Trial::default() };
             state.codedeploy.trials.insert(execution.clone(), trial);
@@ -269,7 +269,8 @@ impl Stand {
             let hook = state.invocation(id).filter(|it| it.status.is_final())?;
             let told = state.notices.iter().any(|notice| notice.function == scene.stand_in);
             let mut helping = state.invocations.iter().filter(|it| it.function == scene.stand_in);
-            (!told && helping.all(|it| it.status.is_final())).then(|| hook.clone())
+            let answered = state.codedeploy.trials.get(&scene.execution).is_some_and(|trial| trial.answer.is_some());
+            ((answered || !told) && helping.all(|it| it.status.is_final())).then(|| hook.clone())
         });
         let ended = tokio::time::timeout(OVER_WITHIN, ended).await;
         ended.with_context(|| format!("{} did not end", scene.name))
@@ -281,8 +282,11 @@ impl Stand {
             let helper = state.invocations.iter().rev().find(|it| it.function == stand_in).cloned();
             state.invocations.retain(|it| it.function != name && it.function != stand_in);
             state.functions.retain(|it| it.name != name && it.name != stand_in);
-            state.faults.retain(|fault| fault.caller.as_deref() != Some(&name));
+            let of_cell =
+                |caller: &Option<String>| [&name, &stand_in].into_iter().any(|own| caller.as_ref() == Some(own));
+            state.faults.retain(|fault| !of_cell(&fault.caller));
             state.detours.remove(&name);
+            state.notices.retain(|notice| notice.function != stand_in);
             (state.codedeploy.trials.remove(&execution).unwrap_or_default(), helper)
         });
         let calls = self.rehearsal.calls_of(&name, calls_before);
@@ -332,6 +336,7 @@ impl Stand {
                     hook.command = shell.into_iter().chain(hook.command).collect();
                 }
                 Disturbance::Call { .. }
+                | Disturbance::OfStandIn { .. }
                 | Disturbance::Request { .. }
                 | Disturbance::Message { .. }
                 | Disturbance::Awaited => {}
@@ -354,8 +359,15 @@ fn fingerprint(name: &str) -> u64 {
     hasher.finish()
 }
 
-fn faults(caller: &str, disturbed: &[Disturbance]) -> Vec<Fault> {
+fn faults(caller: &str, stand_in: &str, disturbed: &[Disturbance]) -> Vec<Fault> {
     let fault = |it: &Disturbance| match it {
+        Disturbance::OfStandIn { operation, kind } => Some(Fault {
+            caller: Some(stand_in.to_owned()),
+            operation: (*operation).to_owned(),
+            kind: kind.clone(),
+            after: 0,
+            times: Some(1),
+        }),
         Disturbance::Call { operation, after, kind, always } => Some(Fault {
             caller: Some(caller.to_owned()),
             operation: operation.clone(),
