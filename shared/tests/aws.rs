@@ -18,7 +18,7 @@ use greenlight::aws::Aws;
 use greenlight::deployment::{Action, Deployment, DeploymentId, HookExecutionId};
 use greenlight::discovery::{Deployments, DiscoveryError};
 use greenlight::event::Event;
-use greenlight::ports::{Alarms, Parameters, Secret, Targets, Tasks};
+use greenlight::ports::{Alarms, Metrics, Parameters, Secret, Targets, Tasks};
 use greenlight::report::Verdict;
 use greenlight::report::words::chain;
 use greenlight::settings::{Credentials, Settings};
@@ -243,7 +243,7 @@ fn event() -> Event {
 #[tokio::test]
 async fn the_answer_is_codedeploys_word_for_the_verdict() {
     for (verdict, word) in [(Verdict::Proceed, "Succeeded"), (Verdict::Stop, "Failed")] {
-        let server = Server::start(|_, _| json("{}"));
+        let server = Server::start(|_, _| json(r#"{"lifecycleEventHookExecutionId": "eyJ1"}"#));
         aws(&server).put(&event(), verdict).await.expect("the answer is taken");
         let (action, body) = server.calls().remove(0);
         assert_eq!(action, "PutLifecycleEventHookExecutionStatus");
@@ -251,6 +251,26 @@ async fn the_answer_is_codedeploys_word_for_the_verdict() {
             format!(r#"{{"deploymentId":"d-3QX9ZK2LE","lifecycleEventHookExecutionId":"eyJ1","status":"{word}"}}"#);
         assert_eq!(body, expected);
     }
+}
+
+/// Whoever stands between us and CodeDeploy may say 200 to anything.
+#[tokio::test]
+async fn an_answer_that_does_not_name_the_execution_is_not_codedeploys() {
+    for said in ["{}", r#"{"lifecycleEventHookExecutionId": "another"}"#] {
+        let server = Server::start(move |_, _| json(said));
+        let error = aws(&server).put(&event(), Verdict::Stop).await.expect_err("nobody has taken it");
+        assert!(matches!(error, PutError::Transient(_)), "{error}");
+    }
+}
+
+/// A target group without a request has series without points; an answer without series is none.
+#[tokio::test]
+async fn what_cloudwatch_does_not_say_is_not_nothing() {
+    let server = Server::start(|_, _| wire::cbor_of_nothing());
+    let hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let error =
+        aws(&server).requests(LOAD_BALANCER, "targetgroup/one/cccc", hour_ago).await.expect_err("nothing is said");
+    assert!(chain(&error).ends_with("the answer has no series of RequestCount"), "{}", chain(&error));
 }
 
 /// `ThrottlingException` is not in the operation's model, and comes all the same.

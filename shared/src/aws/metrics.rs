@@ -1,7 +1,7 @@
 //! What CloudWatch counted of a target group's requests.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, StatusCode};
@@ -46,7 +46,7 @@ impl Metrics for Aws {
         ];
         let queries: Vec<MetricDataQuery> =
             COUNTED.into_iter().map(|(id, name)| query(id, name, &dimensions)).collect();
-        let mut token = None;
+        let (mut token, mut told) = (None, BTreeSet::new());
         loop {
             let page = self
                 .cloudwatch()
@@ -62,6 +62,7 @@ impl Metrics for Aws {
                 if !matches!(series.status_code, None | Some(StatusCode::Complete | StatusCode::PartialData)) {
                     return Err(incomplete(ACTION, target_group_arn, "complete data"));
                 }
+                told.extend(series.id().map(str::to_owned));
                 let points = series.timestamps().iter().zip(series.values());
                 for (at, value) in points {
                     let Ok(at) = Timestamp::from_second(at.secs()) else { continue };
@@ -76,7 +77,10 @@ impl Metrics for Aws {
             }
             token = page.next_token;
             if token.is_none() {
-                return Ok(minutes);
+                // Of what was never counted there is a series without points: nothing said is not nothing counted.
+                let untold = COUNTED.into_iter().find(|(id, _)| !told.contains(*id));
+                let lacks = untold.map(|(_, name)| format!("series of {name}"));
+                return lacks.map_or(Ok(minutes), |lacks| Err(incomplete(ACTION, target_group_arn, &lacks)));
             }
         }
     }

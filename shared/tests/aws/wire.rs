@@ -9,20 +9,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Status, content type, body.
-pub(crate) struct Reply(u16, &'static str, String);
+pub(crate) struct Reply(u16, &'static str, Vec<u8>);
 
 pub(crate) fn json(body: &str) -> Reply {
-    Reply(200, "application/x-amz-json-1.1", body.to_owned())
+    Reply(200, "application/x-amz-json-1.1", body.into())
 }
 
 pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Reply {
     let body = format!(r#"{{"__type": "{code}", "message": "{message}"}}"#);
-    Reply(status, "application/x-amz-json-1.1", body)
+    Reply(status, "application/x-amz-json-1.1", body.into())
+}
+
+/// An answer of CloudWatch that has nothing in it.
+pub(crate) fn cbor_of_nothing() -> Reply {
+    Reply(200, "application/cbor\r\nsmithy-protocol: rpc-v2-cbor", vec![0xa0])
 }
 
 /// What Lambda answers about a function that failed.
 pub(crate) fn function_error(body: &str) -> Reply {
-    Reply(200, "application/json\r\nx-amz-function-error: Unhandled\r\nx-amz-executed-version: 42", body.to_owned())
+    Reply(200, "application/json\r\nx-amz-function-error: Unhandled\r\nx-amz-executed-version: 42", body.into())
 }
 
 /// An error of a service whose operations are paths.
@@ -32,7 +37,7 @@ pub(crate) fn rest_error(status: u16, code: &'static str) -> Reply {
         "ResourceConflictException" => "application/json\r\nx-amzn-errortype: ResourceConflictException",
         _ => "application/json\r\nx-amzn-errortype: AccessDeniedException",
     };
-    Reply(status, headers, r#"{"Message": "said"}"#.to_owned())
+    Reply(status, headers, r#"{"Message": "said"}"#.into())
 }
 
 pub(crate) fn xml(action: &str, result: &str) -> Reply {
@@ -40,13 +45,13 @@ pub(crate) fn xml(action: &str, result: &str) -> Reply {
         "<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
          <{action}Result>{result}</{action}Result></{action}Response>"
     );
-    Reply(200, "text/xml", body)
+    Reply(200, "text/xml", body.into())
 }
 
 impl Reply {
     /// XML as it is.
     pub(crate) fn xml(status: u16, body: &str) -> Self {
-        Self(status, "application/xml", body.to_owned())
+        Self(status, "application/xml", body.into())
     }
 
     /// An error of the query protocol.
@@ -55,7 +60,7 @@ impl Reply {
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
              <RequestId>request-1</RequestId></ErrorResponse>"
         );
-        Self(status, "text/xml", body)
+        Self(status, "text/xml", body.into())
     }
 }
 
@@ -139,7 +144,7 @@ async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
             "HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\nx-amzn-requestid: request-1\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        if connection.write_all(format!("{head}{body}").as_bytes()).await.is_err() {
+        if connection.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
             return;
         }
     }
