@@ -94,7 +94,7 @@ fn missing_hooks_are_said_by_name_but_only_those_that_are_called() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.one_line_error(),
-        format!("after-install is not in {artifacts}; `make rehearse` builds everything")
+        format!("after-install, report-failure are not in {artifacts}; `make rehearse` builds everything")
     );
     workshop.is_cleared_up();
 }
