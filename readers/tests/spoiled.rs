@@ -149,6 +149,28 @@ fn whatever_is_asked_of_aws_is_answered_as_aws_does() {
     feed("wire", 600);
 }
 
+/// Else the cases of the tests above would say nothing: most of what they feed must be something else than was kept.
+#[test]
+fn what_is_spoiled_is_refused_often_enough_to_tell() {
+    use greenlight::appspec::AnyAppSpec;
+    use greenlight::document;
+    use greenlight::plan::Plan;
+    use rehearsal::scenario::Scenario;
+
+    let is_refused = |name: &str, text: &str| match name {
+        "plan" => Plan::parse(text, "it.yaml").is_err(),
+        "app_spec" => AnyAppSpec::parse(text, "it.yaml").is_err(),
+        _ => document::parse::<Scenario>(text, "it.yaml").is_err(),
+    };
+    const TIMES: u64 = 100;
+    for name in ["plan", "app_spec", "scenario"] {
+        let kept: Vec<Vec<u8>> = samples(name).iter().map(|path| fs::read(path).expect("a file")).collect();
+        let spoiled = (1..=TIMES).map(|seed| spoiled(&mut Drawn::from(seed), &kept));
+        let refused = spoiled.filter(|bytes| is_refused(name, &String::from_utf8_lossy(bytes))).count() as u64;
+        assert!(refused > TIMES / 10, "of {name} only {refused} of {TIMES} were spoiled");
+    }
+}
+
 #[test]
 fn every_reader_has_its_target_and_its_seeds() {
     let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("the targets");

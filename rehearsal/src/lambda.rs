@@ -18,14 +18,11 @@ use crate::world::{State, World};
 
 mod aftermath;
 mod environment;
-mod log_filter;
 mod memory;
 mod runtime_api;
 mod variables;
 
 use environment::{Assignment, Environment};
-
-pub use log_filter::LogFilter;
 
 /// Most environments of one function that work at a time: what a new AWS account has. More invocations wait.
 const CONCURRENCY: usize = 10;

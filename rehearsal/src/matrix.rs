@@ -12,8 +12,8 @@ use rehearsal::cells::{self, Disturbance, Judged, Ran, Stand};
 use rehearsal::rehearsal::Machine;
 use rehearsal::scenario::Loaded;
 
-use crate::play::{machine, read};
-use crate::terminal::{Interruptions, fail, say};
+use crate::play::{prepared, read};
+use crate::terminal::{fail, say};
 
 /// Failing cells whose log is printed whole.
 const SHOWN: usize = 3;
@@ -86,11 +86,9 @@ impl Matrix {
             Ok(mut loaded) => loaded.remove(0),
             Err(code) => return code,
         };
-        let prepared = machine(self.artifacts.as_deref(), None, std::slice::from_ref(&loaded))
-            .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
-        let (machine, mut interruptions) = match prepared {
+        let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), std::slice::from_ref(&loaded)) {
             Ok(prepared) => prepared,
-            Err(error) => return fail(&format!("{error:#}"), 1),
+            Err(code) => return code,
         };
         tokio::select! {
             code = self.try_all(&loaded, &machine) => code.unwrap_or_else(|error| fail(&format!("{error:#}"), 1)),

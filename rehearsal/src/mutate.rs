@@ -14,8 +14,8 @@ use rehearsal::scenario::Loaded;
 use rehearsal::text_file;
 use serde::Serialize;
 
-use crate::play::{find, machine, read};
-use crate::terminal::{Interruptions, fail, say};
+use crate::play::{find, prepared, read};
+use crate::terminal::{fail, say};
 use crate::{BAD_INPUT, in_runtime};
 
 /// The scenario whose green is broken when none is named.
@@ -71,11 +71,9 @@ impl Mutate {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
-        let prepared = machine(self.artifacts.as_deref(), None, std::slice::from_ref(&loaded))
-            .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
-        let (machine, mut interruptions) = match prepared {
+        let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), std::slice::from_ref(&loaded)) {
             Ok(prepared) => prepared,
-            Err(error) => return fail(&format!("{error:#}"), 1),
+            Err(code) => return code,
         };
         tokio::select! {
             code = self.try_all(loaded, &machine) => code.unwrap_or_else(|error| fail(&format!("{error:#}"), 1)),

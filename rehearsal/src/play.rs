@@ -79,11 +79,9 @@ impl Run {
         {
             return fail(&format!("{error:#}"), BAD_INPUT);
         }
-        let prepared = machine(self.artifacts.as_deref(), None, &loaded)
-            .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
-        let (machine, mut interruptions) = match prepared {
+        let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), &loaded) {
             Ok(prepared) => prepared,
-            Err(error) => return fail(&format!("{error:#}"), 1),
+            Err(code) => return code,
         };
         let (mut outcomes, mut broken) = (Vec::new(), Vec::new());
         let pages: Vec<(String, Page)> = loaded.iter().map(|it| (it.name.clone(), Page::closed())).collect();
@@ -182,6 +180,13 @@ fn unknown(path: &Path, error: &scenario::LoadError) -> ExitCode {
             format!("no scenario and no file is called `{name}`; {}", greenlight::document::one_of(&name, &known));
     }
     fail(&message, BAD_INPUT)
+}
+
+/// What every verb needs that plays scenarios to their end, or what it ends with.
+pub(crate) fn prepared(artifacts: Option<&Path>, loaded: &[Loaded]) -> Result<(Machine, Interruptions), ExitCode> {
+    let prepared = machine(artifacts, None, loaded)
+        .and_then(|machine| Ok((machine, Interruptions::listen().context("cannot listen to Ctrl-C")?)));
+    prepared.map_err(|error| fail(&format!("{error:#}"), 1))
 }
 
 pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, loaded: &[Loaded]) -> Result<Machine> {

@@ -17,6 +17,7 @@ pub mod faults;
 pub mod functions;
 pub mod journal;
 pub mod load_balancer;
+pub mod log_filter;
 pub mod logs;
 pub mod metrics;
 pub mod services;

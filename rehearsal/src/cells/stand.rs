@@ -234,7 +234,7 @@ impl Stand {
             told["dbname"] = database.as_str().into();
             secrets.insert(secret.clone(), told.to_string());
         }
-        let hook = self.function(&name, &stand_in, disturbed);
+        let hook = self.function(number, &name, &stand_in, disturbed);
         let timeout = hook.timeout;
         let execution = format!("cell-{number}");
         let helper = Function {
@@ -302,10 +302,10 @@ impl Stand {
         Ok(Struck { trial, stand_in: helper, survey, answer, migrations })
     }
 
-    fn function(&self, name: &str, stand_in: &str, disturbed: &[Disturbance]) -> Function {
+    fn function(&self, number: u64, name: &str, stand_in: &str, disturbed: &[Disturbance]) -> Function {
         let mut hook = self.hook.clone();
         name.clone_into(&mut hook.name);
-        hook.access_key = format!("ASIA{:X}", fingerprint(name));
+        hook.access_key = format!("ASIACELL{number:05}HOOK");
         hook.timeout = TIMEOUT;
         hook.pace = 1.0;
         if let Some(on_failure) = &mut hook.on_failure {
@@ -349,14 +349,6 @@ impl Stand {
     pub async fn close(self) {
         self.rehearsal.close().await;
     }
-}
-
-/// An access key of its own for every name.
-fn fingerprint(name: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn faults(caller: &str, stand_in: &str, disturbed: &[Disturbance]) -> Vec<Fault> {

@@ -105,35 +105,30 @@ fn subscribed(function: &Function, stream: &str, now: Timestamp, line: &str) -> 
 /// The record that Lambda sends to the queue, and how it comes out of it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 fn destined(function: &Function, invocation: &Invocation, on_failure: &OnFailure, now: Timestamp) -> Notice {
-    let (response, function_error) = match &invocation.status {
-        InvocationStatus::Errored(error) => (serde_json::from_str(error).unwrap_or_default(), "Unhandled"),
+    let id = &invocation.id;
+    let response: Value = match &invocation.status {
+        InvocationStatus::Errored(error) => serde_json::from_str(error).unwrap_or_default(),
         InvocationStatus::TimedOut => {
             let seconds = function.timeout.as_secs_f64();
-            (
-                json!({"errorMessage": format!("{now} {} Task timed out after {seconds:.2} seconds", invocation.id)}),
-                "Unhandled",
-            )
+            json!({"errorMessage": format!("{now} {id} Task timed out after {seconds:.2} seconds")})
         }
         other => {
             let (_, kind) = in_lambdas_words(other);
             let kind = kind.unwrap_or_default();
-            (
-                json!({"errorType": kind, "errorMessage": format!("RequestId: {} Error: {kind}", invocation.id)}),
-                "Unhandled",
-            )
+            json!({"errorType": kind, "errorMessage": format!("RequestId: {id} Error: {kind}")})
         }
     };
     let body = json!({
         "version": "1.0",
         "timestamp": now.to_string(),
         "requestContext": {
-            "requestId": invocation.id,
+            "requestId": id,
             "functionArn": format!("{}:{LATEST}", function.arn()),
             "condition": "RetriesExhausted",
             "approximateInvokeCount": invocation.attempt,
         },
         "requestPayload": serde_json::from_str::<Value>(&invocation.payload).unwrap_or_default(),
-        "responseContext": {"statusCode": 200, "executedVersion": LATEST, "functionError": function_error},
+        "responseContext": {"statusCode": 200, "executedVersion": LATEST, "functionError": "Unhandled"},
         "responsePayload": response,
     });
     let message = Message {

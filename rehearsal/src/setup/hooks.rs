@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::{BUCKET, Furnisher, hex, log_group, migrations, task_roles};
 use crate::cloudformation::{Stack, Template};
 use crate::iam::Role;
-use crate::lambda::LogFilter;
 use crate::tasks::for_shell;
 use crate::world::functions::{Function, LATEST, OnFailure, Subscription};
+use crate::world::log_filter::LogFilter;
 use crate::world::stores::resource_id;
 use crate::world::{ACCOUNT, REGION};
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::log_filter::LogFilter;
 use super::services::Colour;
 use super::{ACCOUNT, REGION, State};
 use crate::iam::Role;
-use crate::lambda::LogFilter;
 
 mod aliases;
 
