@@ -3,6 +3,7 @@
 //! `event → stage → deployment → plan → checks → report → answer`
 
 pub mod event;
+pub mod lifecycle_stage;
 pub mod stage;
 
 pub mod appspec;
