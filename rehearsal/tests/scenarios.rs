@@ -88,6 +88,7 @@ fn without_row(spine: &str, check: &str) -> String {
 /// What differs from run to run, and what stands for it.
 const VARIES: &[(&str, &str)] = &[
     (r"d-[0-9A-Z]{9}\b", "d-…"),
+    (r"service deployment [0-9a-f]{21}\b", "service deployment …"),
     (r"\b[0-9a-f]{32}\b", "…"),
     (r"ecs-svc/\d+", "ecs-svc/…"),
     (r"\btask [0-9a-f]{8}\b", "task …"),
@@ -123,7 +124,9 @@ fn spine(transcript: &str) -> String {
             keeps = true;
         } else if let Some((_, entry)) = entry(line) {
             // An alarm recovers when it does, and somebody else comes between two lines of CodeDeploy's.
-            keeps = ["CodeDeploy", "CloudWatch", "hook", "rehearsal"].iter().any(|who| entry.starts_with(who))
+            keeps = ["CodeDeploy", "deployment", "CloudWatch", "hook", "rehearsal"]
+                .iter()
+                .any(|who| entry.starts_with(who))
                 && !["ALARM → OK", "somebody else"].iter().any(|words| entry.contains(words));
             if keeps {
                 kept.push(entry.to_owned());
@@ -178,6 +181,7 @@ scenarios! {
     all_of_production_moves_at_once = "all-at-once",
     the_app_spec_is_found_in_s3 = "app-spec-in-s3",
     the_app_spec_is_read_in_the_version_that_is_deployed = "app-spec-of-one-version",
+    ecs_itself_shifts_and_asks_at_every_step = "ecs-canary",
     what_would_be_deployed_is_what_is_rehearsed = "the-environment",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",

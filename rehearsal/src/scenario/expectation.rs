@@ -61,6 +61,17 @@ impl ExpectedStatus {
             Self::Stopped => "Stopped",
         }
     }
+
+    /// Whether it is this status, of CodeDeploy or of ECS. ECS knows no failure but one: what is not successful went back or
+    /// was stopped.
+    pub fn is(self, status: &str) -> bool {
+        let went_back = status.starts_with("ROLLBACK_");
+        match self {
+            Self::Succeeded => ["Succeeded", "SUCCESSFUL"].contains(&status),
+            Self::Failed => status == "Failed" || went_back,
+            Self::Stopped => ["Stopped", "STOPPED"].contains(&status) || went_back,
+        }
+    }
 }
 
 /// Blue or green.
