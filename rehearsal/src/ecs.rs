@@ -13,4 +13,5 @@ pub mod scheduler;
 pub mod switches;
 mod traffic;
 
+pub(crate) use scale::threshold;
 pub use scheduler::run;

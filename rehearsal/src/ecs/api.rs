@@ -1,11 +1,13 @@
 //! What a client may ask of ECS about the deployments that it carries out: begin one, stop one, decide at a pause.
 
 use crate::codedeploy::api::ApiError;
-use crate::world::deployment_configuration::{DeploymentConfiguration, HookAction, HookTarget, NativeService};
+use crate::world::deployment_configuration::{
+    Controller, DeploymentConfiguration, HookAction, HookTarget, NativeService,
+};
 use crate::world::service_deployments::{
     HookStatus, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision, StopType, arn_of_service,
 };
-use crate::world::services::{Service, TaskDefinition};
+use crate::world::services::{Service, TaskDefinition, TaskSetStatus};
 use crate::world::{State, World};
 
 /// What `UpdateService` is given; `None` leaves it as it is.
@@ -31,6 +33,10 @@ pub fn update(world: &World, update: Update) -> Result<Option<String>, ApiError>
     world.update(|state| {
         let service = state.service(&update.cluster, &update.service).cloned().ok_or_else(service_not_found)?;
         let Some(native) = service.controller.native().cloned() else {
+            if update.task_definition.is_none() && !update.force {
+                resize(state, &update);
+                return Ok(None);
+            }
             return Err(ApiError::new(
                 "InvalidParameterException",
                 "Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy \
@@ -38,14 +44,11 @@ pub fn update(world: &World, update: Update) -> Result<Option<String>, ApiError>
             ));
         };
         let wanted = update.task_definition.as_deref().map(|name| active(state, name)).transpose()?;
-        let settings = NativeService { configuration: update.configuration.unwrap_or(native.configuration), ..native };
+        let settings = NativeService { configuration: update.configuration.clone().unwrap_or(native.configuration), ..native };
         if let Some(service) = state.service_mut(&update.cluster, &update.service) {
-            service.controller = crate::world::deployment_configuration::Controller::Ecs(Box::new(settings.clone()));
-            service.desired_count = update.desired_count.unwrap_or(service.desired_count);
-            for set in service.task_sets.iter_mut().filter(|set| set.desired > 0) {
-                set.desired = service.desired_count;
-            }
+            service.controller = Controller::Ecs(Box::new(settings.clone()));
         }
+        resize(state, &update);
         let present = configured_task_definition(state, &service);
         let wanted = wanted.filter(|wanted| update.force || Some(wanted) != present.as_ref());
         let Some(task_definition) = wanted.or(present.filter(|_| update.force)) else { return Ok(None) };
@@ -56,6 +59,18 @@ pub fn update(world: &World, update: Update) -> Result<Option<String>, ApiError>
         }
         Ok(Some(begin(state, &service, settings, task_definition, now)))
     })
+}
+
+/// Every revision that runs has as many tasks as are wanted.
+fn resize(state: &mut State, update: &Update) {
+    let (Some(service), Some(wanted)) = (state.service_mut(&update.cluster, &update.service), update.desired_count)
+    else {
+        return;
+    };
+    service.desired_count = wanted;
+    for set in service.task_sets.iter_mut().filter(|set| set.status != TaskSetStatus::Draining) {
+        set.desired = wanted;
+    }
 }
 
 /// Files a revision and its deployment, which is still to be taken up.
