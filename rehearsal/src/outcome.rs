@@ -9,8 +9,8 @@ mod hooks;
 pub use hooks::{CallCounts, HookOutcome, Permissions, count, needed};
 
 use crate::ledger::LedgerSummary;
-use crate::scenario::Expectation;
 use crate::scenario::native::counterpart;
+use crate::scenario::{Expectation, ExpectedStatus};
 use crate::world::State;
 use crate::world::load_balancer::{Action, ListenerRole};
 use crate::world::services::Colour;
@@ -138,6 +138,11 @@ impl Outcome {
             migrations: None,
             ledger,
         }
+    }
+
+    /// Whether green is what is deployed now.
+    pub fn succeeded(&self) -> bool {
+        ExpectedStatus::Succeeded.is(self.status)
     }
 
     /// Holds the outcome and the transcript against what was expected.

@@ -30,7 +30,7 @@ mod trouble;
 pub use deployment::{
     AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, usual_config,
 };
-pub use expectation::Expectation;
+pub use expectation::{Expectation, ExpectedStatus};
 pub use function::FunctionSpec;
 pub use native::{DeploymentEngine, NativeSpec};
 pub use service::{SecretSpec, ServiceSpec, Version, Zone};

@@ -1,7 +1,8 @@
 """A Lambda function that ECS calls during a deployment, over the bare Runtime API.
 
 It answers by what it returns. ANSWERS are its answers in turn, the last for ever: SUCCEEDED, FAILED, IN_PROGRESS, `nothing`
-for an answer without a status, `error` for a function error. ROLLBACK is what it answers when traffic goes back. How often
+for an answer without a status, `error` for a function error. FAILS_AT is a share of production on green, in percent, at which it
+says no, and ROLLBACK what it answers when production goes back. DELAY is when it wants to be called again, in seconds. How often
 it was called it keeps nowhere but in hookDetails.
 """
 
@@ -12,11 +13,14 @@ import urllib.request
 API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
 ANSWERS = os.environ.get("ANSWERS", "SUCCEEDED").split(",")
 ON_ROLLBACK = os.environ.get("ROLLBACK")
+FAILS_AT = os.environ.get("FAILS_AT")
+DELAY = int(os.environ.get("DELAY", "20"))
 
 
 def in_words(weights, target):
     """`green 10, blue 90`: revisions are numbers that mean nothing to a person."""
-    return ", ".join(f"{'green' if arn == target else 'blue'} {weight}" for arn, weight in weights.items()) or "-"
+    told = sorted(weights.items(), key=lambda entry: entry[0] != target)
+    return ", ".join(f"{'green' if arn == target else 'blue'} {weight}" for arn, weight in told) or "-"
 
 
 def handle(event):
@@ -25,15 +29,17 @@ def handle(event):
     own = event.get("hookDetails", {})
     calls = own.get("calls", 0)
     test = in_words(details["testTrafficWeights"], target)
-    print(f"{event['lifecycleStage']}: test {test}; production {in_words(production, target)}; hookDetails {json.dumps(own)}")
     stage = event["lifecycleStage"]
+    print(f"{stage}: test {test}; production {in_words(production, target)}; hookDetails {json.dumps(own)}")
     goes_back = stage == "PRODUCTION_TRAFFIC_SHIFT" and production.get(target) == 0
     answer = ON_ROLLBACK if ON_ROLLBACK and goes_back else ANSWERS[min(calls, len(ANSWERS) - 1)]
+    if FAILS_AT and str(production.get(target)) == FAILS_AT:
+        answer = "FAILED"
     if answer == "error":
         raise RuntimeError("the hook broke")
     if answer == "nothing":
         return {"status": "fine"}
-    return {"hookStatus": answer, "callBackDelay": 20, "hookDetails": {"calls": calls + 1}}
+    return {"hookStatus": answer, "callBackDelay": DELAY, "hookDetails": {"calls": calls + 1}}
 
 
 while True:

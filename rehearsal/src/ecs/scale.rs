@@ -86,7 +86,8 @@ async fn breaks(course: &Course, task_set: &str, desired: u32) -> Ending {
         seen = failed;
         course.record(|deployment| deployment.failed_tasks = failed);
         if failed >= threshold {
-            return Ending::CircuitBreaker(failed);
+            // More may have failed by now.
+            return Ending::CircuitBreaker(threshold);
         }
     }
 }
