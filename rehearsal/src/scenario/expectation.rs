@@ -47,8 +47,11 @@ pub struct Expectation {
 /// How a deployment can end.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum ExpectedStatus {
+    /// Green is deployed.
     Succeeded,
+    /// Something failed.
     Failed,
+    /// A person or an alarm stopped it.
     Stopped,
 }
 

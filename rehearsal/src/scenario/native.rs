@@ -303,7 +303,7 @@ impl Scenario {
             if let Some(stages) = hook.stages.as_ref().filter(|stages| stages.value.is_empty()) {
                 let message =
                     "a hook needs a stage at which it is called; to leave it out write `hooks: { …: { none: true } }`";
-                sense.refuse(stages.referenced, message);
+                sense.judge.note(sense.judge.lacking(stages.referenced, message));
             }
             let most = HookTimeout::DEFAULT.after;
             if let Some(timeout) = hook.timeout.as_ref().filter(|timeout| timeout.value.after.duration() > most) {

@@ -252,10 +252,9 @@ pub(super) fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 /// A lifecycle event of CodeDeploy, or a stage of ECS.
 pub(super) fn event<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer, "a lifecycle event", |event| {
-        if LifecycleStage::named(event).is_some() {
-            return Ok(());
-        }
-        known("lifecycle event", event, &EVENTS.map(|(name, _)| name))
+        let of_codedeploy = EVENTS.iter().map(|(name, _)| *name);
+        let all: Vec<&str> = of_codedeploy.chain(LifecycleStage::ALL.map(LifecycleStage::name)).collect();
+        known("lifecycle event", event, &all)
     })
     .map(Some)
 }
