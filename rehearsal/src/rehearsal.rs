@@ -197,6 +197,9 @@ impl Rehearsal {
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
         self.begin_report().await?;
         let mut id = self.create(Colour::Green)?;
+        for pause in &self.loaded.scenario.on_ecs.pauses {
+            self.actors.spawn(people::decide(Arc::clone(&self.world), pause.clone()));
+        }
         if let Some(phase) = self.loaded.scenario.stops_at() {
             let how = self.loaded.scenario.on_ecs.stop.how();
             self.actors.spawn(people::stop(Arc::clone(&self.world), phase, id.clone(), how));
@@ -496,9 +499,6 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     actors.spawn(cloudwatch::run(Arc::clone(world)));
     actors.spawn(engine::run(Arc::clone(world), loaded.scenario.switches.switches()));
     actors.spawn(ecs::engine::run(Arc::clone(world), loaded.scenario.switches.native()));
-    for pause in &loaded.scenario.on_ecs.pauses {
-        actors.spawn(people::decide(Arc::clone(world), pause.clone()));
-    }
     if loaded.mutated.as_ref().is_some_and(|it| it.mutant.leaks()) {
         actors.spawn(meddling::leak_to_blue(Arc::clone(world), 50));
     }
