@@ -8,13 +8,15 @@
 
 use std::fmt;
 
-use crate::appspec::AppSpec;
-
+mod engine;
 mod function;
+mod terms;
 
+pub use self::engine::{Engine, NativeDeployment};
 pub use self::function::{Alias, FunctionDeployment, VersionShift};
+pub use self::terms::Terms;
 
-/// `d-` and nine characters, given by CodeDeploy.
+/// `d-` and nine characters, given by CodeDeploy; the last part of a service deployment's ARN, given by ECS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeploymentId(pub String);
 
@@ -39,34 +41,28 @@ impl fmt::Display for HookExecutionId {
 pub struct Deployment {
     /// Its id.
     pub id: DeploymentId,
-    /// CodeDeploy application.
-    pub application: String,
-    /// CodeDeploy deployment group.
-    pub group: String,
-    /// Name of the deployment configuration, for example `CodeDeployDefault.ECSCanary10Percent5Minutes`.
-    pub config: String,
-    /// Who started it: `user`, `codeDeployRollback`, `CloudFormation`, …
-    pub creator: String,
-    /// CodeDeploy's word for its state: `InProgress`, `Stopped`, …
-    pub status: String,
+    /// Who carries it out, and what only that one knows.
+    pub engine: Engine,
     /// Set when this deployment leads back to an older version.
     pub rollback: Option<Rollback>,
-    /// What CodeDeploy does when the deployment fails.
+    /// What happens by itself when the deployment fails.
     pub auto_rollback: AutoRollback,
-    /// The alarms that stop the deployment: the group's, or the deployment's override.
+    /// The alarms that stop the deployment: the group's or the service's, or the deployment's override.
     pub alarms: AlarmConfiguration,
-    /// Minutes that blue is kept after the shift; `None` when blue is never terminated.
+    /// Minutes that blue is kept after the shift, for ECS its bake time; `None` when blue is never terminated.
     pub termination_wait_minutes: Option<u32>,
     /// Lifecycle events that CodeDeploy reports as in progress right now.
     pub events_in_progress: Vec<String>,
-    /// When CodeDeploy began to move production, as far as it has.
+    /// When production began to move, as far as it has. ECS does not say: its deployment's beginning.
     pub shift_began: Option<jiff::Timestamp>,
     /// The ECS service.
     pub service: Service,
-    /// The task definition that is being deployed: ARN with revision, from the AppSpec.
+    /// The task definition that is being deployed: ARN with revision.
     pub target_task_definition: String,
-    /// The AppSpec of the revision.
-    pub app_spec: AppSpec,
+    /// The container that the load balancer talks to: of the AppSpec, or of the service's revision.
+    pub container_name: String,
+    /// Its port.
+    pub container_port: u16,
     /// The task set that serves production when the deployment starts.
     pub blue: Option<TaskSet>,
     /// The newcomer; there is none before Install.
@@ -92,10 +88,12 @@ pub enum Deployed {
 pub trait AnyDeployment: Send + Sync + 'static {
     /// Its id.
     fn id(&self) -> &DeploymentId;
-    /// CodeDeploy application.
-    fn application(&self) -> &str;
-    /// CodeDeploy deployment group.
-    fn group(&self) -> &str;
+    /// Two names that tell whose it is: CodeDeploy's application and deployment group, or ECS's cluster and service.
+    fn names(&self) -> (&str, &str);
+    /// Whose settings it follows, for people: `group orders`, `service orders`.
+    fn settings_of(&self) -> String;
+    /// What things are called by whoever carries it out.
+    fn terms(&self) -> &'static Terms;
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.
@@ -107,16 +105,22 @@ pub trait AnyDeployment: Send + Sync + 'static {
 }
 
 macro_rules! any_deployment {
-    ($deployment:ty) => {
+    ($deployment:ty, $names:expr, $settings_of:expr, $terms:expr) => {
         impl AnyDeployment for $deployment {
             fn id(&self) -> &DeploymentId {
                 &self.id
             }
-            fn application(&self) -> &str {
-                &self.application
+            fn names(&self) -> (&str, &str) {
+                let names: fn(&Self) -> (&str, &str) = $names;
+                names(self)
             }
-            fn group(&self) -> &str {
-                &self.group
+            fn settings_of(&self) -> String {
+                let settings_of: fn(&Self) -> String = $settings_of;
+                settings_of(self)
+            }
+            fn terms(&self) -> &'static Terms {
+                let terms: fn(&Self) -> &'static Terms = $terms;
+                terms(self)
             }
             fn rollback(&self) -> Option<&Rollback> {
                 self.rollback.as_ref()
@@ -134,8 +138,24 @@ macro_rules! any_deployment {
     };
 }
 
-any_deployment!(Deployment);
-any_deployment!(FunctionDeployment);
+any_deployment!(
+    Deployment,
+    |it| match &it.engine {
+        Engine::CodeDeploy { application, group } => (application, group),
+        Engine::Ecs(_) => (&it.service.cluster, &it.service.name),
+    },
+    |it| match &it.engine {
+        Engine::CodeDeploy { group, .. } => format!("group {group}"),
+        Engine::Ecs(_) => format!("service {}", it.service.name),
+    },
+    |it| match &it.engine {
+        Engine::CodeDeploy { .. } => &Terms::OF_CODEDEPLOY,
+        Engine::Ecs(_) => &Terms::OF_ECS,
+    }
+);
+any_deployment!(FunctionDeployment, |it| (&it.application, &it.group), |it| format!("group {}", it.group), |_| {
+    &Terms::OF_CODEDEPLOY
+});
 
 /// Why a deployment counts as a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,16 +207,16 @@ pub struct Service {
     pub health_check_grace_seconds: u32,
 }
 
-/// One side of the deployment.
+/// One side of the deployment: a task set, or a service revision as ECS runs it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskSet {
-    /// `ecs-svc/…`.
+    /// `ecs-svc/…`; tasks name it as who started them.
     pub id: String,
     /// ARN with revision.
     pub task_definition: String,
-    /// `PRIMARY`, `ACTIVE` or `DRAINING`.
+    /// `PRIMARY`, `ACTIVE` or `DRAINING`. Of a deployment by ECS, green is `PRIMARY` from its beginning on.
     pub status: String,
-    /// Whether ECS calls it `STEADY_STATE`.
+    /// Whether ECS calls it `STEADY_STATE`, or its rollout `COMPLETED`.
     pub steady: bool,
     /// Tasks wanted.
     pub desired: u32,
@@ -245,6 +265,8 @@ pub struct HealthCheck {
 pub struct Listener {
     /// Its ARN.
     pub arn: String,
+    /// The only rule that is this service's, where it is known: ECS moves traffic by rule, CodeDeploy by listener.
+    pub rule: Option<String>,
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`, …
     pub protocol: String,
     /// Its port.
@@ -295,6 +317,15 @@ pub enum Action {
 }
 
 impl Listener {
+    /// The same with this rule only, where one is given: the others are of other services.
+    pub fn narrowed(mut self, rule: Option<&str>) -> Self {
+        if let Some(rule) = rule {
+            self.rules.retain(|it| it.arn == rule);
+            self.rule = Some(rule.to_owned());
+        }
+        self
+    }
+
     /// Every target group this listener forwards to with a weight above zero, and its weight.
     pub fn weights(&self) -> impl Iterator<Item = (&str, u32)> {
         self.rules
@@ -319,5 +350,13 @@ impl TaskSet {
     /// `orders:42`: the short name of what it runs.
     pub fn version(&self) -> &str {
         self.task_definition.rsplit('/').next().unwrap_or(&self.task_definition)
+    }
+
+    /// The same, in the target group that is known of it where ECS does not say.
+    pub(crate) fn in_group_of(mut self, known: &Self) -> Self {
+        if self.target_group_arn.is_empty() {
+            self.target_group_arn.clone_from(&known.target_group_arn);
+        }
+        self
     }
 }

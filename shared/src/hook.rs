@@ -453,7 +453,8 @@ const CORRECT: &str = "Correct the plan at the place that is named, then redeplo
 async fn look_again(context: &CheckContext) -> Option<Subject> {
     let mut deployment = Deployment::clone(&context.deployment);
     let asked = AssertUnwindSafe(context.ports.targets().listener(&deployment.production.arn)).catch_unwind();
-    deployment.production = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    let now = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    deployment.production = now.narrowed(deployment.production.rule.as_deref());
     Some(Subject::described(&deployment))
 }
 

@@ -492,7 +492,8 @@ async fn a_hook_that_is_called_at_another_event_says_so_and_asks_nothing() {
 /// Asynchronous invocations may arrive hours late.
 #[tokio::test(start_paused = true)]
 async fn an_event_of_a_deployment_that_is_over_is_answered_without_a_question() {
-    let engine = FakeEngine::of(Deployment { status: "Stopped".to_owned(), ..deployment() });
+    let engine = FakeEngine::of(deployment());
+    engine.state().status = "Stopped".to_owned();
     let outcome = invoke(pass, &engine).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(

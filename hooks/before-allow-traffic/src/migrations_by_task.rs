@@ -291,7 +291,7 @@ impl Check for MigrationsByTask {
             let evidence = format!("ECS has no task definition {}", short(arn));
             return Ok(Answer::no(evidence, "Deploy a task definition that exists."));
         };
-        let container = match self.container(&definition, &deployment.app_spec.container_name) {
+        let container = match self.container(&definition, &deployment.container_name) {
             Ok(container) => container,
             Err(answer) => return Ok(answer),
         };

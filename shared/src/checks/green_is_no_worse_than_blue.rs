@@ -12,7 +12,7 @@ use super::alarms_stay_quiet::DEFAULT_BAKE;
 use super::green;
 use super::words::{cannot_tell, group};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::TaskSet;
+use crate::deployment::{AnyDeployment as _, TaskSet};
 use crate::plan::Plan;
 use crate::ports::Counts;
 use crate::units::{Percent, Points, Requests, Span};
@@ -175,7 +175,8 @@ impl Check for GreenIsNoWorseThanBlue {
             return self.nothing("a network load balancer counts no answers");
         }
         let Some(shift) = deployment.shift_began else {
-            return self.nothing("CodeDeploy does not say when the shift began");
+            let seen = format!("{} does not say when the shift began", deployment.terms().mover);
+            return self.nothing(&seen);
         };
         let fewest = self.at_least.unwrap_or(FEWEST);
         let since = self.since();

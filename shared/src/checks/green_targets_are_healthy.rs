@@ -10,6 +10,7 @@ use super::green;
 use super::targets::Count;
 use super::words::{cannot_tell, group, port};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 
 /// Looks in a row that must find the same: a single one may fall between two health checks.
 const LOOKS_IN_A_ROW: u32 = 2;
@@ -110,10 +111,10 @@ impl Check for GreenTargetsAreHealthy {
                 targets.not_in_use
             );
             let Some(test) = &deployment.test else {
-                let remedy = "Give the deployment group a test listener, or make this check advisory in the plan.";
+                let terms = deployment.terms();
                 return Err(cannot_tell(
-                    format!("the health of green: {unused}, and there is no test listener"),
-                    remedy,
+                    format!("the health of green: {unused}, and there is no {}", terms.test_listener),
+                    format!("{}, or make this check advisory in the plan.", terms.get_test_listener),
                 ));
             };
             return Ok(self.good(format!("{unused}; the test listener {} will be asked next", port(test))));

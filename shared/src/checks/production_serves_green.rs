@@ -33,7 +33,7 @@ impl Check for ProductionServesGreen {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let green = green::known(context)?;
-        let production = context.ports.targets().listener(&deployment.production.arn).await?;
+        let production = route::now(context, &deployment.production).await?;
         let pair = route::pair(deployment);
         let name = group(&green.target_group_arn);
         let sends =

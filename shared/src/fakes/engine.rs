@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::Fakes;
 use crate::answer::{Answers, PutError};
 use crate::check::CannotTell;
-use crate::deployment::{Deployment, DeploymentId, FunctionDeployment, Rollback};
+use crate::deployment::{AnyDeployment, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use crate::discovery::{Deployments, DiscoveryError, Platform, Record, Revision, Settings};
 use crate::event::Event;
 use crate::hook::Outside;
@@ -25,6 +25,8 @@ pub struct FakeEngine {
 pub struct EngineState {
     /// The only deployment there is, unless there is one of a function.
     pub deployment: Deployment,
+    /// CodeDeploy's word for its state.
+    pub status: String,
     /// The deployment of a function that there is instead.
     pub function: Option<FunctionDeployment>,
     /// What discovery does instead, in order.
@@ -52,6 +54,7 @@ impl FakeEngine {
     pub fn of(deployment: Deployment) -> Self {
         let state = EngineState {
             deployment,
+            status: "InProgress".to_owned(),
             function: None,
             faults: VecDeque::new(),
             answer_faults: VecDeque::new(),
@@ -118,11 +121,11 @@ impl Deployments for FakeEngine {
         let function = function.is_some();
         Ok(Record {
             id: id.clone(),
-            application: known.application,
-            group: known.group,
-            config: known.config,
-            creator: known.creator,
-            status: known.status,
+            application: known.names().0.to_owned(),
+            group: known.names().1.to_owned(),
+            config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
+            creator: "user".to_owned(),
+            status: self.state().status.clone(),
             platform: if function { Platform::Lambda } else { Platform::Ecs },
             undoes,
             override_alarms: None,

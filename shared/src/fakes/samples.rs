@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::appspec::AppSpec;
 use crate::deployment::{
-    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, FunctionDeployment, HealthCheck, Listener,
-    LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
+    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Engine, FunctionDeployment, HealthCheck,
+    Listener, LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
 };
 use crate::ports::{Container, ContainerLog, ProbeResponse, TargetHealth, Task, TaskDefinition};
 
@@ -34,11 +33,7 @@ const LOAD_BALANCER: &str =
 pub fn deployment() -> Deployment {
     Deployment {
         id: DeploymentId("d-3QX9ZK2LE".to_owned()),
-        application: "shop".to_owned(),
-        group: "orders".to_owned(),
-        config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
-        creator: "user".to_owned(),
-        status: "InProgress".to_owned(),
+        engine: Engine::CodeDeploy { application: "shop".to_owned(), group: "orders".to_owned() },
         rollback: None,
         auto_rollback: AutoRollback {
             enabled: true,
@@ -59,12 +54,8 @@ pub fn deployment() -> Deployment {
             health_check_grace_seconds: 0,
         },
         target_task_definition: GREEN_TASK_DEFINITION.to_owned(),
-        app_spec: AppSpec {
-            task_definition: GREEN_TASK_DEFINITION.to_owned(),
-            container_name: "app".to_owned(),
-            container_port: 8080,
-            hooks: Vec::new(),
-        },
+        container_name: "app".to_owned(),
+        container_port: 8080,
         blue: Some(TaskSet {
             status: "PRIMARY".to_owned(),
             traffic_percent: Some(100.0),
@@ -84,14 +75,14 @@ pub fn deployment() -> Deployment {
 /// The sample deployment of function `orders` as it stands at `BeforeAllowTraffic`: alias `live` leads to version 41, and
 /// version 42 is being deployed.
 pub fn function_deployment() -> FunctionDeployment {
-    let Deployment { id, application, group, creator, status, auto_rollback, .. } = deployment();
+    let Deployment { id, auto_rollback, .. } = deployment();
     FunctionDeployment {
         id,
-        application,
-        group,
+        application: "shop".to_owned(),
+        group: "orders".to_owned(),
         config: "CodeDeployDefault.LambdaCanary10Percent5Minutes".to_owned(),
-        creator,
-        status,
+        creator: "user".to_owned(),
+        status: "InProgress".to_owned(),
         rollback: None,
         auto_rollback,
         alarms: AlarmConfiguration {
@@ -183,6 +174,7 @@ pub fn healthy(address: &str) -> TargetHealth {
 pub fn listener(arn: &str, port: u16, rules: Vec<Rule>) -> Listener {
     Listener {
         arn: arn.to_owned(),
+        rule: None,
         protocol: "HTTP".to_owned(),
         port,
         load_balancer: LoadBalancer {
