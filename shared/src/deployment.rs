@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::lifecycle_stage::LifecycleStage;
+
 mod engine;
 mod function;
 mod terms;
@@ -94,6 +96,8 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn settings_of(&self) -> String;
     /// What things are called by whoever carries it out.
     fn terms(&self) -> &'static Terms;
+    /// Whether production has moved by a step only, and stays there until ECS takes the next.
+    fn is_stepping(&self) -> bool;
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.
@@ -104,58 +108,75 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn events_in_progress(&self) -> &[String];
 }
 
-macro_rules! any_deployment {
-    ($deployment:ty, $names:expr, $settings_of:expr, $terms:expr) => {
-        impl AnyDeployment for $deployment {
-            fn id(&self) -> &DeploymentId {
-                &self.id
-            }
-            fn names(&self) -> (&str, &str) {
-                let names: fn(&Self) -> (&str, &str) = $names;
-                names(self)
-            }
-            fn settings_of(&self) -> String {
-                let settings_of: fn(&Self) -> String = $settings_of;
-                settings_of(self)
-            }
-            fn terms(&self) -> &'static Terms {
-                let terms: fn(&Self) -> &'static Terms = $terms;
-                terms(self)
-            }
-            fn rollback(&self) -> Option<&Rollback> {
-                self.rollback.as_ref()
-            }
-            fn auto_rollback(&self) -> &AutoRollback {
-                &self.auto_rollback
-            }
-            fn alarms(&self) -> &AlarmConfiguration {
-                &self.alarms
-            }
-            fn events_in_progress(&self) -> &[String] {
-                &self.events_in_progress
-            }
+/// The parts that both have under the same names.
+macro_rules! common_parts {
+    () => {
+        fn id(&self) -> &DeploymentId {
+            &self.id
+        }
+        fn rollback(&self) -> Option<&Rollback> {
+            self.rollback.as_ref()
+        }
+        fn auto_rollback(&self) -> &AutoRollback {
+            &self.auto_rollback
+        }
+        fn alarms(&self) -> &AlarmConfiguration {
+            &self.alarms
+        }
+        fn events_in_progress(&self) -> &[String] {
+            &self.events_in_progress
         }
     };
 }
 
-any_deployment!(
-    Deployment,
-    |it| match &it.engine {
-        Engine::CodeDeploy { application, group } => (application, group),
-        Engine::Ecs(_) => (&it.service.cluster, &it.service.name),
-    },
-    |it| match &it.engine {
-        Engine::CodeDeploy { group, .. } => format!("group {group}"),
-        Engine::Ecs(_) => format!("service {}", it.service.name),
-    },
-    |it| match &it.engine {
-        Engine::CodeDeploy { .. } => &Terms::OF_CODEDEPLOY,
-        Engine::Ecs(_) => &Terms::OF_ECS,
+impl AnyDeployment for Deployment {
+    common_parts!();
+
+    fn names(&self) -> (&str, &str) {
+        match &self.engine {
+            Engine::CodeDeploy { application, group } => (application, group),
+            Engine::Ecs(_) => (&self.service.cluster, &self.service.name),
+        }
     }
-);
-any_deployment!(FunctionDeployment, |it| (&it.application, &it.group), |it| format!("group {}", it.group), |_| {
-    &Terms::OF_CODEDEPLOY
-});
+
+    fn settings_of(&self) -> String {
+        match &self.engine {
+            Engine::CodeDeploy { group, .. } => format!("group {group}"),
+            Engine::Ecs(_) => format!("service {}", self.service.name),
+        }
+    }
+
+    fn terms(&self) -> &'static Terms {
+        match &self.engine {
+            Engine::CodeDeploy { .. } => &Terms::OF_CODEDEPLOY,
+            Engine::Ecs(_) => &Terms::OF_ECS,
+        }
+    }
+
+    fn is_stepping(&self) -> bool {
+        matches!(&self.engine, Engine::Ecs(native) if native.stage == LifecycleStage::PreProductionTrafficShift)
+    }
+}
+
+impl AnyDeployment for FunctionDeployment {
+    common_parts!();
+
+    fn names(&self) -> (&str, &str) {
+        (&self.application, &self.group)
+    }
+
+    fn settings_of(&self) -> String {
+        format!("group {}", self.group)
+    }
+
+    fn terms(&self) -> &'static Terms {
+        &Terms::OF_CODEDEPLOY
+    }
+
+    fn is_stepping(&self) -> bool {
+        false
+    }
+}
 
 /// Why a deployment counts as a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,6 +245,8 @@ pub struct TaskSet {
     pub pending: u32,
     /// Tasks running.
     pub running: u32,
+    /// Tasks that failed to start or stopped by themselves, where ECS counts them: in its own deployments.
+    pub failed: Option<u32>,
     /// Share of production traffic in percent, as CodeDeploy reports it; `None` when it does not say.
     pub traffic_percent: Option<f64>,
     /// ARN of the target group its tasks are registered in.
@@ -314,6 +337,13 @@ pub enum Action {
     Forward(Vec<(String, u32)>),
     /// Anything else, by its name: `redirect`, `fixed-response`, `authenticate-oidc`, …
     Other(String),
+}
+
+impl Deployment {
+    /// Whether the service is new: nobody is on anything yet.
+    pub fn is_first(&self) -> bool {
+        self.blue.is_none() && matches!(self.engine, Engine::Ecs(_))
+    }
 }
 
 impl Listener {

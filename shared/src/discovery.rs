@@ -15,8 +15,13 @@ use crate::deployment::{
 use crate::document::Mistakes;
 
 mod function;
+mod native;
 
 pub use self::function::{FunctionTarget, assemble_function, function_app_spec};
+pub use self::native::{
+    Balancing, NativeDeployments, NativeParts, NativeRecord, Revision as ServiceRevision, assemble_native, listener_of,
+    without_load_balancer,
+};
 
 /// Where deployments are looked up.
 #[async_trait]

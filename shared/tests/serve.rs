@@ -14,7 +14,7 @@ use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::checks::AlarmsStayQuiet;
 use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
-use greenlight::hook::{Hook, HookError, Outside};
+use greenlight::hook::{Hook, HookError, Outside, Waiting};
 
 use greenlight::ports::{AlarmState, Alarms, Parameters, World};
 use greenlight::redaction::Redactions;
@@ -145,6 +145,7 @@ fn hook(stage: Stage, checks: impl Into<Questions>, outside: Outside) -> Hook {
         plan: None,
         region: "eu-central-1".to_owned(),
         redactions: Redactions::default(),
+        waiting: Waiting::default(),
     }
 }
 
@@ -468,6 +469,7 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
         plan: None,
         region: "eu-central-1".to_owned(),
         redactions: Redactions::default(),
+        waiting: Waiting::default(),
     };
     let report = hook.handle(&event(), Duration::from_secs(60)).await.expect("the answer is taken");
     assert_eq!(engine.state().answers.len(), 1);

@@ -191,6 +191,9 @@ impl Check for BlueAndGreenAgree {
             let (what, or) = ("green cannot be compared", "take `compare_with_blue` out of the plan");
             return Ok(without_test_listener(deployment, what, or));
         };
+        if deployment.is_first() {
+            return Ok(Answer::yes("nothing to compare with: the service is new"));
+        }
         let green = green::known(context)?;
         let Some(blue) = &deployment.blue else {
             return Err(cannot_tell(

@@ -33,6 +33,9 @@ impl Check for BlueIsHealthy {
             let asked = format!("the tasks of blue: {} has no {} in production", service.name, terms.side);
             cannot_tell(asked, terms.look_at_sides)
         };
+        if deployment.is_first() {
+            return Ok(Answer::yes("there is no blue: the service is new"));
+        }
         let known = deployment.blue.as_ref().ok_or_else(no_blue)?;
         let (sets, targets) = tokio::try_join!(
             context.ports.tasks().task_sets(&service.cluster, &service.name),

@@ -3,6 +3,7 @@
 use super::words::cannot_tell;
 use crate::check::{CannotTell, CheckContext};
 use crate::deployment::{AnyDeployment as _, TaskSet};
+use crate::ports::Task;
 
 /// Green as it was when the hook was called, or that there is none.
 pub(super) fn known(context: &CheckContext) -> Result<&TaskSet, CannotTell> {
@@ -11,6 +12,19 @@ pub(super) fn known(context: &CheckContext) -> Result<&TaskSet, CannotTell> {
         let asked = format!("green: service {name} has no {} of this deployment", terms.side);
         cannot_tell(asked, format!("Look at the deployment in {}: whether it has made green.", terms.mover))
     })
+}
+
+/// Green as it is now, and its tasks, running and recently stopped. While ECS knows of no failed task of a deployment of its
+/// own, those that still start are not listed.
+pub(super) async fn with_tasks(context: &CheckContext, known: &TaskSet) -> Result<(TaskSet, Vec<Task>), CannotTell> {
+    let tasks = || context.ports.tasks().tasks(&context.deployment.service.cluster, known);
+    if known.failed.is_none() {
+        return tokio::try_join!(now(context, known), tasks());
+    }
+    let green = now(context, known).await?;
+    let still_starts = green.failed == Some(0) && green.running < green.desired;
+    let tasks = if still_starts { Vec::new() } else { tasks().await? };
+    Ok((green, tasks))
 }
 
 /// Green as it is now.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::alarms_stay_quiet::DEFAULT_BAKE;
-use super::green;
 use super::words::{cannot_tell, group};
+use super::{green, since};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 use crate::deployment::{AnyDeployment as _, TaskSet};
 use crate::plan::Plan;
@@ -190,8 +191,9 @@ impl Check for GreenIsNoWorseThanBlue {
         if let Judgement::Worse = judgement {
             return Ok(Answer::no(format!("{seen}: more than {} worse", self.difference), remedy));
         }
-        let left = self.bake.duration().saturating_sub(since.elapsed());
-        if !left.is_zero() && left < context.deadline.left_for_questions() {
+        let bake = if deployment.is_stepping() { Duration::ZERO } else { self.bake.duration() };
+        let left = bake.saturating_sub(since.elapsed());
+        if !left.is_zero() && left < context.left_to_wait() {
             let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
             return Ok(Answer::not_yet(seen, pause, remedy));
         }
@@ -199,6 +201,14 @@ impl Check for GreenIsNoWorseThanBlue {
             Judgement::TooFew => self.nothing(&format!("{seen}, fewer than {fewest} each")),
             Judgement::NoWorse | Judgement::Worse => Ok(Answer::yes(seen)),
         }
+    }
+
+    fn remember(&self) -> Option<Value> {
+        Some(since::remember(self.since()))
+    }
+
+    fn recall(&self, remembered: &Value) {
+        *self.since.lock().expect("nothing panics while it holds the time") = since::recall(remembered);
     }
 }
 

@@ -29,8 +29,7 @@ impl Check for GreenRunsTargetRevision {
         let Terms { side, source, .. } = context.deployment.terms();
         let wanted = version(&context.deployment.target_task_definition);
         let known = green::known(context)?;
-        let tasks = context.ports.tasks().tasks(&context.deployment.service.cluster, known);
-        let (green, tasks) = tokio::try_join!(green::now(context, known), tasks)?;
+        let (green, tasks) = green::with_tasks(context, known).await?;
         if green.version() != wanted {
             return Ok(Answer::no(
                 format!("green's {side} {} is of {}, {source} names {wanted}", green.id, green.version()),
@@ -54,7 +53,7 @@ impl Check for GreenRunsTargetRevision {
         }
         if running.is_empty() {
             return Ok(Answer::not_yet(
-                format!("green's {side} is of {wanted}; none of its tasks runs yet"),
+                format!("green's {side} is of {wanted}; not all of its tasks run yet"),
                 LOOK_AGAIN,
                 "Read the service's events in ECS: they say why no task starts.",
             ));
@@ -114,7 +113,7 @@ mod tests {
         fakes.state().tasks.clear();
         assert_snapshot!(row(&fakes).await, @"
         NOT YET (again in 2000 ms)
-          green's task set is of orders:42; none of its tasks runs yet
+          green's task set is of orders:42; not all of its tasks run yet
           do: Read the service's events in ECS: they say why no task starts.
         ");
     }

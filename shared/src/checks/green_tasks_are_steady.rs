@@ -31,8 +31,7 @@ impl Check for GreenTasksAreSteady {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let known = green::known(context)?;
-        let tasks = context.ports.tasks().tasks(&context.deployment.service.cluster, known);
-        let (green, tasks) = tokio::try_join!(green::now(context, known), tasks)?;
+        let (green, tasks) = green::with_tasks(context, known).await?;
         let stops: Vec<&Task> = tasks.iter().filter(|task| has_stopped(task)).collect();
         let version = green.version();
         if green.desired == 0 {

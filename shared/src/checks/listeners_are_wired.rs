@@ -23,11 +23,12 @@ impl Check for ListenersAreWired {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
-        let Some(blue) = deployment.blue.as_ref().filter(|blue| !blue.target_group_arn.is_empty()) else {
+        let blue = deployment.blue.as_ref().filter(|blue| !blue.target_group_arn.is_empty());
+        if blue.is_none() && !deployment.is_first() {
             let (name, terms) = (&deployment.service.name, deployment.terms());
             let asked = format!("which target group serves {name}: it has no {} in production", terms.side);
             return Err(cannot_tell(asked, terms.look_at_sides));
-        };
+        }
         let pair = route::pair(deployment);
         let production = &deployment.production;
         if let Some(test) = &deployment.test
@@ -46,6 +47,10 @@ impl Check for ListenersAreWired {
         {
             return Ok(no);
         }
+        let Some(blue) = blue else {
+            let seen = format!("production {} and test traffic lead to the pair; the service is new", port(production));
+            return Ok(Answer::yes(seen));
+        };
         if !route::leads_only_to(production, &pair, &blue.target_group_arn) {
             let (port, shares, blue) =
                 (port(production), route::shares(production, &pair), group(&blue.target_group_arn));

@@ -23,10 +23,10 @@ impl<D: AnyDeployment> Check<D> for RollbackIsArmed {
     }
 
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
-        let deployment = &context.deployment;
+        let (deployment, terms) = (&context.deployment, context.deployment.terms());
         let watches_alarms = deployment.alarms().enabled && !deployment.alarms().names.is_empty();
-        let mut wanted = vec!["DEPLOYMENT_FAILURE"];
-        wanted.extend(watches_alarms.then_some("DEPLOYMENT_STOP_ON_ALARM"));
+        let mut wanted = vec![terms.on_failure];
+        wanted.extend(watches_alarms.then_some(terms.on_alarm));
         let armed = deployment.auto_rollback();
         let has = |event: &str| armed.enabled && armed.events.iter().any(|armed| armed == event);
         let missing: Vec<String> = wanted.iter().filter(|event| !has(event)).map(|event| (*event).to_owned()).collect();
@@ -41,7 +41,7 @@ impl<D: AnyDeployment> Check<D> for RollbackIsArmed {
                 deployment.settings_of(),
                 list(&missing)
             ),
-            format!("Enable automatic rollback of {} for {}.", deployment.terms().settings, list(&missing)),
+            format!("Enable automatic rollback of {} for {}.", terms.settings, list(&missing)),
         ))
     }
 }

@@ -25,6 +25,10 @@ pub struct Terms {
     pub get_test_listener: &'static str,
     /// How a hook is no longer called.
     pub leave_hook_out: &'static str,
+    /// Rolling back when it fails.
+    pub on_failure: &'static str,
+    /// Rolling back when an alarm fires.
+    pub on_alarm: &'static str,
     /// Where blue and green are looked for.
     pub look_at_sides: &'static str,
 }
@@ -43,6 +47,8 @@ impl Terms {
         test_listener: "test listener",
         get_test_listener: "Give the deployment group a test listener",
         leave_hook_out: "take this hook out of the AppSpec",
+        on_failure: "DEPLOYMENT_FAILURE",
+        on_alarm: "DEPLOYMENT_STOP_ON_ALARM",
         look_at_sides: "Look at the service's task sets in ECS; one of them must be PRIMARY.",
     };
 
@@ -59,6 +65,8 @@ impl Terms {
         test_listener: "test listener rule",
         get_test_listener: "Give the service a testListenerRule in its load balancer's advancedConfiguration",
         leave_hook_out: "take this hook out of the service's lifecycle hooks",
+        on_failure: "failures",
+        on_alarm: "alarms (rollback in its deploymentConfiguration's alarms)",
         look_at_sides: "Look at the service's deployments in ECS; one of them must serve production.",
     };
 }

@@ -8,10 +8,15 @@ use async_trait::async_trait;
 use super::Fakes;
 use crate::answer::{Answers, PutError};
 use crate::check::CannotTell;
-use crate::deployment::{AnyDeployment, Deployment, DeploymentId, FunctionDeployment, Rollback};
-use crate::discovery::{Deployments, DiscoveryError, Platform, Record, Revision, Settings};
-use crate::event::Event;
+use crate::deployment::{
+    AnyDeployment, Deployment, DeploymentId, Engine, FunctionDeployment, NativeDeployment, Rollback,
+};
+use crate::discovery::{
+    Deployments, DiscoveryError, NativeDeployments, NativeRecord, Platform, Record, Revision, Settings,
+};
+use crate::event::{Event, ServiceDeploymentArn};
 use crate::hook::Outside;
+use crate::lifecycle_stage::LifecycleStage;
 use crate::ports::Parameters;
 use crate::report::Verdict;
 
@@ -29,6 +34,10 @@ pub struct EngineState {
     pub status: String,
     /// The deployment of a function that there is instead.
     pub function: Option<FunctionDeployment>,
+    /// What ECS says of the deployment, where it carries it out.
+    pub native: NativeRecord,
+    /// How often the whole deployment was asked for.
+    pub described: usize,
     /// What discovery does instead, in order.
     pub faults: VecDeque<Fault>,
     /// What delivery does instead, in order.
@@ -56,6 +65,8 @@ impl FakeEngine {
             deployment,
             status: "InProgress".to_owned(),
             function: None,
+            native: super::native_record(),
+            described: 0,
             faults: VecDeque::new(),
             answer_faults: VecDeque::new(),
             answers: Vec::new(),
@@ -82,6 +93,7 @@ impl FakeEngine {
         let world = world.clone();
         Outside {
             deployments: engine.clone(),
+            native: engine.clone(),
             parameters: engine.clone(),
             answers: engine.clone(),
             last_resort: Arc::new(move || Ok(engine.clone())),
@@ -143,6 +155,23 @@ impl Deployments for FakeEngine {
     async fn describe_function(&self, _: Record) -> Result<FunctionDeployment, DiscoveryError> {
         self.stumble().await?;
         Ok(self.state().function.clone().expect("the record says that it is of a function"))
+    }
+}
+
+#[async_trait]
+impl NativeDeployments for FakeEngine {
+    async fn native_record(&self, arn: &ServiceDeploymentArn) -> Result<NativeRecord, DiscoveryError> {
+        self.stumble().await?;
+        Ok(NativeRecord { arn: arn.clone(), ..self.state().native.clone() })
+    }
+
+    async fn describe_native(&self, record: NativeRecord, stage: LifecycleStage) -> Result<Deployment, DiscoveryError> {
+        self.stumble().await?;
+        let mut state = self.state();
+        state.described += 1;
+        let engine = Engine::Ecs(NativeDeployment { arn: record.arn.arn, stage, test_header: None });
+        let deployment = state.deployment.clone();
+        Ok(Deployment { id: DeploymentId(record.arn.id), engine, ..deployment })
     }
 }
 

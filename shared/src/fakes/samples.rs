@@ -7,6 +7,8 @@ use crate::deployment::{
     Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Engine, FunctionDeployment, HealthCheck,
     Listener, LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
 };
+use crate::discovery::NativeRecord;
+use crate::event::ServiceDeploymentArn;
 use crate::ports::{Container, ContainerLog, ProbeResponse, TargetHealth, Task, TaskDefinition};
 
 /// What blue runs.
@@ -101,6 +103,24 @@ pub fn function_deployment() -> FunctionDeployment {
     }
 }
 
+/// The sample deployment as ECS tells of it where it carries it out: the service `orders` of cluster `shop`, in progress.
+pub fn native_record() -> NativeRecord {
+    let arn = "arn:aws:ecs:eu-central-1:123456789012:service-deployment/shop/orders/ejGvqq2ilnbKT9qj0vLJe";
+    let revision = |id: &str| format!("arn:aws:ecs:eu-central-1:123456789012:service-revision/shop/orders/{id}");
+    let Deployment { alarms, shift_began, .. } = deployment();
+    NativeRecord {
+        arn: ServiceDeploymentArn::parse(arn).expect("an ARN"),
+        status: "IN_PROGRESS".to_owned(),
+        sources: vec![revision("1111111111111111111")],
+        target: Some(revision("2222222222222222222")),
+        green_percent: Some(0.0),
+        alarms,
+        alarms_roll_back: true,
+        bake_minutes: Some(3),
+        began: shift_began,
+    }
+}
+
 /// A steady `ACTIVE` task set of two running tasks.
 pub fn task_set(id: &str, task_definition: &str, target_group_arn: &str) -> TaskSet {
     TaskSet {
@@ -111,6 +131,7 @@ pub fn task_set(id: &str, task_definition: &str, target_group_arn: &str) -> Task
         desired: 2,
         pending: 0,
         running: 2,
+        failed: None,
         traffic_percent: None,
         target_group_arn: target_group_arn.to_owned(),
     }
