@@ -91,6 +91,8 @@ pub struct State {
     pub returns: VecDeque<Result<Option<Invoked>, bool>>,
     /// Invocations that were made, in order.
     pub calls: Vec<FunctionCall>,
+    /// Events that were left for functions: name and JSON text.
+    pub sent: Vec<(String, String)>,
     /// Set while no port can be asked; the flag says whether asking again may help.
     pub unreachable: Option<bool>,
 }

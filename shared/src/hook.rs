@@ -31,6 +31,7 @@ use crate::run::{Asked, Stopped, ask_all, panic_text};
 use crate::stage::Stage;
 use crate::watchdog::Watchdog;
 
+mod later;
 mod native;
 
 pub use self::native::Waiting;
@@ -67,6 +68,8 @@ pub struct Hook {
     pub plan: Option<String>,
     /// The Region, for the command that delivers an answer by hand.
     pub region: String,
+    /// The function's own name, under which it calls itself again.
+    pub function: Option<String>,
     /// Every secret that was read.
     pub redactions: Redactions,
     /// Deployments that are waited for.
@@ -110,6 +113,7 @@ impl Hook {
             })?;
             return Ok(self.handle_native(&event, deadline, left).await);
         }
+        let written = event;
         let event = Event::read(event).inspect_err(|error| {
             error!(stage = %self.stage, "nobody can be answered: {error}; CodeDeploy waits up to an hour for an answer");
         })?;
@@ -121,7 +125,16 @@ impl Hook {
         );
         let mut watchdog = self.watchdog(&event, deadline);
         let started = Instant::now();
-        let judged = guarded(&event.deployment, deadline, self.judge(&event.deployment, deadline, &watchdog)).await;
+        let id = &event.deployment;
+        let judged = guarded(id, deadline, self.judge(id, written, deadline, &watchdog)).await;
+        if later::again_in(&judged.rows).is_some()
+            && watchdog.claim()
+            && self.calls_again(id, written, &judged, &deadline).await
+        {
+            let report = judged.report(self.stage, started.elapsed(), left).cleaned(&self.redactions);
+            info!(deployment.id = %id, "{}", report.waiting_line("this function has called itself to go on"));
+            return Ok(json!({"verdict": "wait"}));
+        }
         let (verdict, output) = self.tell(judged.report(self.stage, started.elapsed(), left));
         if !watchdog.claim() {
             error!(deployment.id = %event.deployment, "this report came too late: the watchdog answers in its place");
@@ -176,8 +189,12 @@ impl Hook {
     }
 
     /// All questions, from what is deployed to the last check.
-    async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Answering) -> Judged {
+    async fn judge(&self, id: &DeploymentId, event: &Value, deadline: Deadline, watchdog: &Answering) -> Judged {
         let mut judged = Judged::of(id.clone());
+        let before = match Kept::read(event, self.stage.event_name(), jiff::Timestamp::now()) {
+            Ok(before) => before,
+            Err(error) => return judged.with(later::unreadable(&error.to_string())),
+        };
         let deployed = match self.discover(id, deadline, &mut judged.subject).await {
             Ok(Some(deployed)) => deployed,
             Ok(None) => {
@@ -187,17 +204,17 @@ impl Hook {
             Err(row) => return judged.with(row),
         };
         match deployed {
-            Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline).await,
-            Deployed::Function(deployment) => self.judge_function(judged, *deployment, deadline).await,
+            Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline, before).await,
+            Deployed::Function(deployment) => self.judge_function(judged, *deployment, deadline, before).await,
         }
     }
 
-    async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline) -> Judged {
+    async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline, before: Kept) -> Judged {
         let started = Instant::now();
-        let context = self.context(deployment, deadline, Waits::Here);
+        let context = self.context(deployment, deadline, self.waits(&before));
         let (tasks, parameters) = (context.ports.tasks(), self.outside.parameters.as_ref());
         let plan = || look_up(&context.deployment, tasks, parameters, self.plan.as_deref());
-        let mut judged = self.ask_about(judged, &context, &self.checks.service, plan, &Kept::anew()).await;
+        let mut judged = self.ask_about(judged, &context, &self.checks.service, plan, before).await;
         if started.elapsed() > STILL_TRUE {
             judged.subject = look_again(&context).await.unwrap_or(judged.subject);
         }
@@ -205,16 +222,21 @@ impl Hook {
     }
 
     /// Where the alias leads is asked beside everything else: it is only told. Until it is known CodeDeploy's word counts.
-    async fn judge_function(&self, judged: Judged, deployment: FunctionDeployment, deadline: Deadline) -> Judged {
-        let Some(OfFunctions { checks, traffic: look }) = &self.checks.function else {
+    async fn judge_function(
+        &self,
+        judged: Judged,
+        deployment: FunctionDeployment,
+        deadline: Deadline,
+        before: Kept,
+    ) -> Judged {
+        let Some(OfFunctions { checks, traffic: look, .. }) = &self.checks.function else {
             return judged.with(not_of_functions(self.stage, &deployment));
         };
         let started = Instant::now();
-        let context = self.context(deployment, deadline, Waits::Here);
+        let context = self.context(deployment, deadline, self.waits(&before));
         let parameters = self.outside.parameters.as_ref();
         let plan = || look_up_of_function(&context.deployment, parameters, self.plan.as_deref());
-        let kept = Kept::anew();
-        let asked = self.ask_about(judged, &context, checks, plan, &kept);
+        let asked = self.ask_about(judged, &context, checks, plan, before);
         let (mut judged, mut traffic) = tokio::join!(asked, look(&context));
         if started.elapsed() > STILL_TRUE {
             traffic = look(&context).await.or(traffic);
@@ -244,7 +266,7 @@ impl Hook {
         context: &CheckContext<D>,
         checks: &Checks<D>,
         look_up: impl Fn() -> F,
-        kept: &Kept,
+        before: Kept,
     ) -> Judged
     where
         F: Future<Output = Result<Found, PlanLookupError>>,
@@ -253,10 +275,11 @@ impl Hook {
             Some(row) if row.outcome != Outcome::Passed => return judged.with(row),
             row => judged.rows.extend(row.map(Asked::from)),
         }
-        match self.question(context, checks, look_up, kept).await {
+        match self.question(context, checks, look_up, &before).await {
             Ok((source, asked)) => {
                 judged.plan = Some(source);
                 judged.rows.extend(asked);
+                judged.kept = Some(before);
                 judged
             }
             Err(row) => judged.with(row),
@@ -469,11 +492,13 @@ struct Judged {
     subject: Subject,
     plan: Option<String>,
     rows: Vec<Asked>,
+    /// What earlier invocations knew, where checks were asked.
+    kept: Option<Kept>,
 }
 
 impl Judged {
     fn of(id: DeploymentId) -> Self {
-        Self { subject: Subject::unknown(id), plan: None, rows: Vec::new() }
+        Self { subject: Subject::unknown(id), plan: None, rows: Vec::new(), kept: None }
     }
 
     fn with(mut self, row: Row) -> Self {

@@ -82,8 +82,8 @@ fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redact
         ports: Arc::new(move |caller: Caller| Ports::outside(aws.clone(), http.probe(&caller))),
     };
     let region = settings.region.clone().unwrap_or_default();
-    let plan = settings.plan.clone();
-    Ok(Hook { stage, checks, outside, plan, region, redactions, waiting: Waiting::default() })
+    let (plan, function) = (settings.plan.clone(), settings.function.clone());
+    Ok(Hook { stage, checks, outside, plan, region, function, redactions, waiting: Waiting::default() })
 }
 
 /// What Lambda shows as the function's error.

@@ -34,6 +34,7 @@ fn hook(stage: Stage, checks: Asks, engine: &FakeEngine) -> Hook {
         outside: engine.outside(&Fakes::well()),
         plan: None,
         region: "eu-central-1".to_owned(),
+        function: None,
         redactions: Redactions::default(),
         waiting: Waiting::default(),
     }

@@ -2,6 +2,8 @@
 
 #[path = "serve/functions.rs"]
 mod functions;
+#[path = "serve/later.rs"]
+mod later;
 #[path = "serve/plan.rs"]
 mod plan;
 
@@ -144,6 +146,7 @@ fn hook(stage: Stage, checks: impl Into<Questions>, outside: Outside) -> Hook {
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),
+        function: None,
         redactions: Redactions::default(),
         waiting: Waiting::default(),
     }
@@ -468,6 +471,7 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),
+        function: None,
         redactions: Redactions::default(),
         waiting: Waiting::default(),
     };

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 const SINCE: &str = "since";
 
 /// As a check remembers it.
-pub(super) fn remember(since: Instant) -> Value {
+pub fn remember(since: Instant) -> Value {
     let elapsed = SignedDuration::try_from(since.elapsed()).unwrap_or_default();
     json!({ SINCE: (Timestamp::now() - elapsed).to_string() })
 }
 
 /// As it was remembered; `None` for anything else, and for what has not been yet.
-pub(super) fn recall(remembered: &Value) -> Option<Instant> {
+pub fn recall(remembered: &Value) -> Option<Instant> {
     let since: Timestamp = remembered.get(SINCE)?.as_str()?.parse().ok()?;
     let elapsed = std::time::Duration::try_from(Timestamp::now().duration_since(since)).ok()?;
     Instant::now().checked_sub(elapsed)

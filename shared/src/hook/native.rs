@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::info;
 
+use super::later::{again_in, patience_ends, unreadable};
 use super::{Hook, Judged, STILL_TRUE, failed, guarded, look_again};
 use crate::check::Waits;
 use crate::deadline::Deadline;
@@ -22,12 +23,7 @@ use crate::plan_source::{Found, look_up};
 use crate::report::traffic::Traffic;
 use crate::report::words::one_line;
 use crate::report::{Outcome, Row, Subject, Verdict};
-use crate::run::Asked;
 use crate::stage::Stage;
-
-/// For so long one question is waited for, from its first time on: what takes longer is no *not yet* any more. ECS itself
-/// would wait for a day.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(55);
 
 /// ECS calls again no sooner and no later than this. Its own pause is half a minute.
 const CALL_BACK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
@@ -98,16 +94,15 @@ impl Hook {
             (one_line(&event.stage, 60), one_line(event.execution.as_deref().unwrap_or("unnamed"), 80));
         info!(deployment.id = %id, execution.id = execution, stage = at, "{name} is asked about {id} at {at} (execution {execution})");
         let started = Instant::now();
-        let mut kept = None;
-        let judge = self.judge_native(event, arn.as_ref(), &id, deadline, &mut kept);
-        let judged = guarded(&id, deadline, judge).await;
+        let mut judged = guarded(&id, deadline, self.judge_native(event, arn.as_ref(), &id, deadline)).await;
         if let Some(again_in) = again_in(&judged.rows)
-            && let Some(mut kept) = kept
+            && let Some(mut kept) = judged.kept.take()
         {
             self.keep(&judged.rows, &mut kept);
+            let again_in = again_in.clamp(CALL_BACK.0, CALL_BACK.1);
             let seconds = again_in.as_secs();
             let report = judged.report(self.stage, started.elapsed(), left).cleaned(&self.redactions);
-            info!(deployment.id = %id, status = "IN_PROGRESS", "{}", report.waiting_line(again_in));
+            info!(deployment.id = %id, status = "IN_PROGRESS", "{}", report.waiting_line(&format!("asked again in {seconds} s")));
             return json!({"hookStatus": "IN_PROGRESS", "callBackDelay": seconds, "hookDetails": kept.details()});
         }
         if let Some(arn) = &arn {
@@ -128,7 +123,6 @@ impl Hook {
         arn: Option<&ServiceDeploymentArn>,
         id: &DeploymentId,
         deadline: Deadline,
-        kept: &mut Option<Kept>,
     ) -> Judged {
         let mut judged = Judged::of(id.clone());
         let Some(arn) = arn else { return judged.with(no_service_deployment(&event.deployment)) };
@@ -177,9 +171,9 @@ impl Hook {
         if let Some(row) = answered_by_the_step(self.stage, &deployment, stage) {
             return judged.with(row);
         }
-        let until = (before.since() + PATIENCE).duration_since(now).max(SignedDuration::ZERO).unsigned_abs();
         let started = Instant::now();
-        let context = self.context(deployment.clone(), deadline, Waits::Elsewhere { until: started + until });
+        let context =
+            self.context(deployment.clone(), deadline, Waits::Elsewhere { until: patience_ends(before.since()) });
         let (tasks, parameters) = (context.ports.tasks(), self.outside.parameters.as_ref());
         let found = Mutex::new(plan.clone());
         let look = || async {
@@ -190,37 +184,15 @@ impl Hook {
             found.lock().unwrap_or_else(PoisonError::into_inner).replace(looked_up.clone());
             Ok(looked_up)
         };
-        let mut judged = self.ask_about(judged, &context, &self.checks.service, look, &before).await;
+        let mut judged = self.ask_about(judged, &context, &self.checks.service, look, before).await;
         if again_in(&judged.rows).is_some() {
             let plan = found.into_inner().unwrap_or_else(PoisonError::into_inner);
             self.waiting.keep(Entry { about, deployment, plan, at: now });
-            *kept = Some(before);
         } else if started.elapsed() > STILL_TRUE || waited_for {
             judged.subject = look_again(&context).await.unwrap_or(judged.subject);
         }
         judged
     }
-
-    /// What the next invocation must know.
-    fn keep(&self, asked: &[Asked], kept: &mut Kept) {
-        for Asked { row, again_in, remembered } in asked {
-            if row.outcome == Outcome::Passed {
-                kept.keep_passed(&row.id, &self.redactions.clean(&row.evidence));
-            } else if let (Some(_), Some(remembered)) = (again_in, remembered) {
-                kept.keep_remembered(&row.id, remembered.clone());
-            }
-        }
-    }
-}
-
-/// When ECS is to call again; `None` where the answer is known: all has been asked, or something that blocks is a no.
-fn again_in(asked: &[Asked]) -> Option<Duration> {
-    let blocking = || asked.iter().filter(|asked| !asked.row.advisory);
-    if blocking().any(|asked| asked.again_in.is_none() && asked.row.outcome != Outcome::Passed) {
-        return None;
-    }
-    let soonest = blocking().filter_map(|asked| asked.again_in).min()?;
-    Some(soonest.clamp(CALL_BACK.0, CALL_BACK.1))
 }
 
 /// Before a step there is nothing to ask for those who asked before the first, nor for those who judge what users are on.
@@ -262,15 +234,6 @@ fn no_service_deployment(arn: &str) -> Row {
         "Is it known what is deployed?",
         format!("resourceArn is \"{}\", not the ARN of a service deployment", one_line(arn, 200)),
         "Switch the account to ECS's long ARNs, and name this function only in lifecycleHooks of services.",
-    )
-}
-
-fn unreadable(why: &str) -> Row {
-    failed(
-        "hook-details-are-readable",
-        "Can this hook go on from what it left?",
-        why.to_owned(),
-        "Take hookDetails out of the hook's configuration, or deploy again: another version of this function began.",
     )
 }
 
