@@ -4,7 +4,7 @@ use std::path::Path;
 
 use greenlight::document::{self, Mistakes};
 use greenlight::stage::Stage;
-use rehearsal::scenario::{self, LoadError, Scenario};
+use rehearsal::scenario::{self, Instead, LoadError, Scenario};
 
 use crate::documents::{self, SOURCE};
 
@@ -14,7 +14,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../rehearsal/scenario
 pub(crate) fn read(bytes: &[u8]) {
     let text = documents::text(bytes);
     let alone = documents::read(&text, |text| document::parse::<Scenario>(text, SOURCE));
-    match scenario::read(&text, SOURCE, Path::new(FOLDER), None) {
+    match scenario::read(&text, SOURCE, Path::new(FOLDER), &Instead::default()) {
         Ok((scenario, _)) => {
             assert!(alone.is_some(), "it is sound by itself");
             for stage in scenario.stages() {

@@ -34,7 +34,7 @@ struct Condition {
 }
 
 /// Keys of a request that are told. A condition on another one is not judged.
-const KEYS: [&str; 2] = ["ecs:cluster", "iam:PassedToService"];
+const KEYS: [&str; 3] = ["ecs:cluster", "ecs:service", "iam:PassedToService"];
 
 /// Operators that are judged, and whether they take patterns. An ARN's do, the ones for equality too.
 const OPERATORS: [(&str, bool); 4] =

@@ -22,6 +22,7 @@ pub mod mariadb;
 pub mod meddling;
 pub mod mutants;
 pub mod outcome;
+pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod rds_gate;

@@ -1,16 +1,17 @@
 //! What came of a rehearsal: how the deployment ended, what users saw, and whether that was expected.
 
-use jiff::Timestamp;
+use greenlight::lifecycle_stage::LifecycleStage;
 use serde::Serialize;
 
+mod course;
 mod hooks;
 
 pub use hooks::{CallCounts, HookOutcome, Permissions, count, needed};
 
 use crate::ledger::LedgerSummary;
-use crate::scenario::Expectation;
+use crate::scenario::native::counterpart;
+use crate::scenario::{Expectation, ExpectedStatus};
 use crate::world::State;
-use crate::world::deployments::{Deployment, EventStatus, LifecycleEvent};
 use crate::world::load_balancer::{Action, ListenerRole};
 use crate::world::services::Colour;
 
@@ -19,13 +20,15 @@ use crate::world::services::Colour;
 pub struct Outcome {
     /// The scenario's name.
     pub scenario: String,
+    /// Who carried the deployment out: `codedeploy` or `ecs`.
+    pub engine: &'static str,
     /// Whether everything that the scenario expects is so.
     pub as_expected: bool,
     /// What the scenario expects, key by key.
     pub expectations: Vec<Held>,
-    /// The deployment's id; the last one's where the scenario makes several.
+    /// The deployment's id, of ECS its ARN; the last one's where the scenario makes several.
     pub deployment: String,
-    /// `Succeeded`, `Failed`, `Stopped`.
+    /// `Succeeded`, `Failed`, `Stopped`; of ECS `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL`, `ROLLBACK_FAILED`, `STOPPED`.
     pub status: &'static str,
     /// Why it did not succeed.
     pub error: Option<ErrorOutcome>,
@@ -33,11 +36,11 @@ pub struct Outcome {
     pub ended_at: String,
     /// From its creation to its end, in seconds of the world.
     pub took_seconds: Option<f64>,
-    /// The rollback deployment.
+    /// The rollback deployment; of ECS the deployment itself, where it went back.
     pub rollback: Option<RollbackOutcome>,
     /// Who has production at the end.
     pub production: Vec<Weight>,
-    /// Lifecycle events in their order.
+    /// Lifecycle events, of ECS the stages it reached, in their order.
     pub events: Vec<EventOutcome>,
     /// Every invocation of a function, oldest first.
     pub hooks: Vec<HookOutcome>,
@@ -51,11 +54,11 @@ pub struct Outcome {
     pub ledger: LedgerSummary,
 }
 
-/// CodeDeploy's `ErrorInformation`.
+/// CodeDeploy's `ErrorInformation`, or ECS's `statusReason`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorOutcome {
-    /// `HOOK_EXECUTION_FAILURE`, …
-    pub code: &'static str,
+    /// `HOOK_EXECUTION_FAILURE`, …; ECS has none.
+    pub code: Option<&'static str>,
     /// In words.
     pub message: String,
 }
@@ -112,35 +115,34 @@ pub struct Held {
 impl Outcome {
     /// Looks at the world after the deployment.
     pub fn of(scenario: &str, id: &str, state: &State, ledger: LedgerSummary) -> Self {
-        let deployment = state.codedeploy.deployment(id);
-        let rollback = deployment.and_then(|it| it.rolled_back_by.as_deref());
-        let rollback = rollback.and_then(|id| state.codedeploy.deployment(id));
-        let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| Some(to?.duration_since(from?).as_secs_f64());
-        let event = |event: &LifecycleEvent| EventOutcome {
-            name: event.name,
-            status: event.status.name(),
-            took_seconds: seconds(event.started_at, event.ended_at),
+        let course = match state.service_deployment(id) {
+            Some(deployment) => course::of_ecs(deployment),
+            None => course::of_codedeploy(state, id),
         };
         Self {
             scenario: scenario.to_owned(),
+            engine: course.engine,
             as_expected: true,
             expectations: Vec::new(),
             deployment: id.to_owned(),
-            status: deployment.map_or("unknown", |it| it.status.name()),
-            error: deployment
-                .and_then(|it| it.error.as_ref())
-                .map(|it| ErrorOutcome { code: it.code, message: it.message.clone() }),
-            ended_at: deployment.map(ended_at).unwrap_or_default(),
-            took_seconds: deployment.and_then(|it| seconds(Some(it.created_at), it.completed_at)),
-            rollback: rollback.map(|it| RollbackOutcome { deployment: it.id.clone(), status: it.status.name() }),
+            status: course.status,
+            error: course.error,
+            ended_at: course.ended_at,
+            took_seconds: course.took_seconds,
+            rollback: course.rollback,
             production: production(state),
-            events: deployment.map(|it| it.events.iter().map(event).collect()).unwrap_or_default(),
+            events: course.events,
             hooks: hooks::all(state),
             calls: CallCounts::new(),
             permissions: Permissions::new(),
             migrations: None,
             ledger,
         }
+    }
+
+    /// Whether green is what is deployed now.
+    pub fn succeeded(&self) -> bool {
+        ExpectedStatus::Succeeded.is(self.status)
     }
 
     /// Holds the outcome and the transcript against what was expected.
@@ -150,12 +152,12 @@ impl Outcome {
             held.push(Held { key, held: holds, instead: (!holds).then(otherwise) });
         };
         if let Some(status) = expect.status {
-            hold("status", status.name() == self.status, &|| {
+            hold("status", status.is(self.status), &|| {
                 format!("expected the deployment to end {}; it ended {}", status.name(), self.status)
             });
         }
         if let Some(event) = &expect.ends_at {
-            hold("ends_at", *event == self.ended_at, &|| {
+            hold("ends_at", self.ended_at_or_what_matches(event), &|| {
                 format!("expected it to end at {event}; it ended at {}", self.ended_at)
             });
         }
@@ -165,7 +167,8 @@ impl Outcome {
             });
         }
         if let Some(wanted) = expect.rolled_back {
-            let rolled_back = self.rollback.as_ref().is_some_and(|it| it.status == "Succeeded");
+            let rolled_back =
+                self.rollback.as_ref().is_some_and(|it| ["Succeeded", "ROLLBACK_SUCCESSFUL"].contains(&it.status));
             hold("rolled_back", wanted == rolled_back, &|| {
                 let is = self.rollback.as_ref();
                 let is = is.map_or("there was none".to_owned(), |it| format!("{} {}", it.deployment, it.status));
@@ -220,8 +223,18 @@ impl Outcome {
     /// How many requests were sent while only the first step of the shift was made, and how many of them green answered.
     #[expect(clippy::cast_precision_loss, reason = "nobody sends 2^53 requests")]
     fn first_step(&self) -> Option<(f64, f64)> {
-        let step = self.ledger.phases.iter().find(|phase| phase.name.starts_with("AllowTraffic"))?;
+        let shift = ["AllowTraffic", "PRODUCTION_TRAFFIC_SHIFT"];
+        let mut phases = self.ledger.phases.iter();
+        let step = phases.find(|phase| shift.iter().any(|event| phase.name.starts_with(event)))?;
         (step.sent > 0).then_some((step.sent as f64, step.green as f64))
+    }
+
+    /// Whether it ended at this lifecycle event, or at the stage of ECS that does the same. A deployment that succeeded has
+    /// passed them all.
+    fn ended_at_or_what_matches(&self, event: &str) -> bool {
+        let stage = counterpart(event).map(LifecycleStage::name);
+        let last = self.status == "SUCCESSFUL" && event == "AfterAllowTraffic";
+        event == self.ended_at || last || self.engine == "ecs" && stage == Some(&self.ended_at)
     }
 
     /// The closing lines of the transcript.
@@ -256,12 +269,6 @@ impl Outcome {
     }
 }
 
-fn ended_at(deployment: &Deployment) -> String {
-    let failed = deployment.events.iter().find(|event| event.status == EventStatus::Failed);
-    let last = deployment.events.iter().rfind(|event| event.status == EventStatus::Succeeded);
-    failed.or(last).map(|event| event.name.to_owned()).unwrap_or_default()
-}
-
 /// Who the production listener forwards to, by weight; or where the alias of a function leads.
 fn production(state: &State) -> Vec<Weight> {
     if let Some(alias) = state.aliases.first() {
@@ -275,13 +282,15 @@ fn production(state: &State) -> Vec<Weight> {
         let sets = state.services.iter().flat_map(|service| &service.task_sets);
         sets.filter(|set| set.target_group == group).map(|set| set.colour).next_back()
     };
-    let rules = state.listeners.iter().filter(|it| it.role == ListenerRole::Production).flat_map(|it| &it.rules);
-    let groups = rules.flat_map(|rule| match &rule.action {
-        Action::Forward(groups) => groups.as_slice(),
-        Action::FixedResponse { .. } => &[],
-    });
-    let shares = groups.filter(|(_, weight)| *weight > 0);
-    shares.filter_map(|(arn, weight)| Some(Weight { colour: colour_of(arn)?, percent: *weight })).collect()
+    // The first rule that is tried takes every request.
+    let production = state.listeners.iter().find(|it| it.role == ListenerRole::Production);
+    let groups = match production.and_then(|listener| listener.rules.first()).map(|rule| &rule.action) {
+        Some(Action::Forward(groups)) => groups.as_slice(),
+        Some(Action::FixedResponse { .. }) | None => &[],
+    };
+    let sum: u32 = groups.iter().map(|(_, weight)| weight).sum();
+    let shares = groups.iter().filter(|(_, weight)| *weight > 0).map(|(arn, weight)| (arn, weight * 100 / sum));
+    shares.filter_map(|(arn, percent)| Some(Weight { colour: colour_of(arn)?, percent })).collect()
 }
 
 fn in_words(production: &[Weight]) -> String {

@@ -15,7 +15,7 @@ use rehearsal::mariadb;
 use rehearsal::outcome::Outcome;
 use rehearsal::reaper::Reaper;
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world};
-use rehearsal::scenario::{self, Loaded, TemplateSpec};
+use rehearsal::scenario::{self, DeploymentEngine, Instead, Loaded, TemplateSpec};
 use rehearsal::setup::{hook_binary, report_failure_binary};
 use rehearsal::transcript::Transcript;
 use rehearsal::world::World;
@@ -41,6 +41,9 @@ pub(crate) struct Run {
     /// A parameter of the templates
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter, requires = "template")]
     parameter: Vec<(String, String)>,
+    /// Who carries out the deployments, whatever the scenarios say
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    engine: Option<DeploymentEngine>,
     /// How many are played side by side
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
@@ -65,7 +68,7 @@ impl Run {
             Ok(template) => template,
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
-        let loaded = match read_with(&paths, template.as_ref()) {
+        let loaded = match read_with(&paths, &Instead { template, engine: self.engine }) {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
@@ -142,6 +145,12 @@ impl Run {
     }
 }
 
+fn engine(text: &str) -> Result<DeploymentEngine, String> {
+    let engines = [DeploymentEngine::CodeDeploy, DeploymentEngine::Ecs];
+    let named = engines.into_iter().find(|engine| engine.name() == text);
+    named.ok_or_else(|| greenlight::document::one_of(text, &engines.map(DeploymentEngine::name)))
+}
+
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected a parameter's name, `=` and its value")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -155,13 +164,13 @@ pub(crate) fn find(name: &str) -> PathBuf {
 
 /// Reads all of them, and says what is wrong with each.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Loaded>, ExitCode> {
-    read_with(paths, None)
+    read_with(paths, &Instead::default())
 }
 
-fn read_with(paths: &[PathBuf], template: Option<&TemplateSpec>) -> Result<Vec<Loaded>, ExitCode> {
+fn read_with(paths: &[PathBuf], instead: &Instead) -> Result<Vec<Loaded>, ExitCode> {
     let (mut all, mut refused) = (Vec::new(), None);
     for path in paths {
-        match scenario::load_with(path, template) {
+        match scenario::load_with(path, instead) {
             Ok(loaded) => all.push(loaded),
             Err(error) => refused = Some(unknown(path, &error)),
         }
@@ -229,10 +238,14 @@ fn are_there(missing: &[&str], folder: &Path) -> Result<()> {
 
 async fn play(loaded: Loaded, machine: &Machine, page: Page) -> Result<Outcome> {
     let began = Instant::now();
-    page.say(&format!("── {} {}", loaded.name, "─".repeat(76_usize.saturating_sub(loaded.name.len()))));
+    let title = match loaded.scenario.engine {
+        DeploymentEngine::CodeDeploy => loaded.name.clone(),
+        DeploymentEngine::Ecs => format!("{} by ECS", loaded.name),
+    };
+    page.say(&format!("── {title} {}", "─".repeat(76_usize.saturating_sub(title.len()))));
     page.say(&wrapped(&loaded.scenario.story));
     page.say("");
-    let expect = loaded.scenario.expect.clone();
+    let expect = loaded.scenario.expectation().clone();
     let world = new_world();
     let (lines, printer) = follow(Arc::clone(&world), page.clone());
     let played = async {

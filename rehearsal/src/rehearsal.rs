@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use crate::alb::{Alb, AlbHandle};
 use crate::certificates::Authority;
 use crate::clock::Clock;
-use crate::codedeploy::api::{self, NewDeployment, NewRevision};
+use crate::codedeploy::api::{self, NewDeployment};
 use crate::codedeploy::engine::{self, in_words};
 use crate::database::Database;
+use crate::ecs::api::Update;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::outcome::{self, MigrationOutcome, Outcome};
 use crate::postgres::Postgres;
@@ -23,16 +24,16 @@ use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
 use crate::scenario::{Loaded, RequestSpec};
 use crate::served_plan::ServedPlan;
-use crate::setup::{self, DatabaseLogin, Https, Prepared, Production, Surroundings};
+use crate::setup::{self, DatabaseLogin, Https, Prepared, Production, Surroundings, Versions};
 use crate::tasks::{self, Launch, LaunchCommand};
 use crate::traffic::{InvocationPlan, PlannedRequest, Traffic, TrafficPlan};
 use crate::wire::{Wire, WireHandle};
 use crate::world::alarms::AlarmState;
 use crate::world::journal::Who;
-use crate::world::services::Task;
+use crate::world::services::{Colour, Task};
 use crate::world::stores::resource_id;
 use crate::world::{State, World};
-use crate::{cloudwatch, ecs, lambda, meddling};
+use crate::{cloudwatch, ecs, lambda, meddling, people};
 
 /// World time that users are watched before the deployment begins and after it has ended.
 const WATCHED: Duration = Duration::from_secs(120);
@@ -161,7 +162,7 @@ impl Rehearsal {
     pub fn rest_in_real_time(&mut self) {
         let world = Arc::clone(&self.world);
         self.actors.spawn(async move {
-            let all_ended = |state: &State| state.codedeploy.deployments.iter().all(|it| it.status.is_final());
+            let all_ended = State::deployments_have_ended;
             let quiet = |state: &State| state.alarms.iter().all(|alarm| alarm.state != AlarmState::Alarm);
             loop {
                 world.until(|state| all_ended(state).then_some(())).await;
@@ -195,18 +196,13 @@ impl Rehearsal {
     pub async fn deploy(&mut self) -> Result<Outcome> {
         self.world.clock.skip(WATCHED, WATCHED_TAKES).await;
         self.begin_report().await?;
-        let mut id = self.create(self.prepared.green.clone())?;
-        if let Some(phase) = self.loaded.scenario.deployment.stop_at.as_ref().map(|it| it.value.clone()) {
-            let (world, id) = (Arc::clone(&self.world), id.clone());
-            self.actors.spawn(async move {
-                world.until(|state| (state.phase == phase).then_some(())).await;
-                // Said first: what CodeDeploy makes of it is told by another thread.
-                world.say(Who::Rehearsal, "a person stops the deployment");
-                if let Err(refused) = api::stop(&world, &id) {
-                    world.say(Who::Rehearsal, format!("CodeDeploy does not stop it: {refused}"));
-                }
-                std::future::pending().await
-            });
+        let mut id = self.create(Colour::Green)?;
+        for pause in &self.loaded.scenario.on_ecs.pauses {
+            self.actors.spawn(people::decide(Arc::clone(&self.world), pause.clone()));
+        }
+        if let Some(phase) = self.loaded.scenario.stops_at() {
+            let how = self.loaded.scenario.on_ecs.stop.how();
+            self.actors.spawn(people::stop(Arc::clone(&self.world), phase, id.clone(), how));
         }
         if self.loaded.scenario.function.as_ref().is_some_and(|function| function.value.alias_is_put_back) {
             self.actors.spawn(meddling::put_alias_back(Arc::clone(&self.world)));
@@ -214,7 +210,7 @@ impl Rehearsal {
         self.settled().await?;
         if self.loaded.scenario.deployment.then_roll_back_by_hand {
             self.world.say(Who::Rehearsal, "a person deploys the previous revision again");
-            id = self.create(self.prepared.blue.clone())?;
+            id = self.create(Colour::Blue)?;
             self.settled().await?;
         }
         self.world.update(|state| "after".clone_into(&mut state.phase));
@@ -234,7 +230,7 @@ impl Rehearsal {
 
     /// Creates the deployment of green, and does not wait for its end. Its id.
     pub(crate) fn begin(&self) -> Result<String> {
-        self.create(self.prepared.green.clone())
+        self.create(Colour::Green)
     }
 
     /// Makes another database with the schema of blue; nothing where the service has none.
@@ -286,16 +282,17 @@ impl Rehearsal {
         let service = &self.loaded.scenario.service;
         let (Some(lasts), Some(database)) = (&service.long_report, &self.database) else { return Ok(()) };
         let (lasts, report) = (lasts.value.duration(), database.open_report(&service.name).await?);
+        let begins = self.loaded.scenario.phase_of(Stage::BeforeAllowTraffic);
         let world = Arc::clone(&self.world);
         world.say(
             Who::Rehearsal,
             format!(
-                "a report of blue's reads every table; it ends {:.1} s after BeforeAllowTraffic has begun",
+                "a report of blue's reads every table; it ends {:.1} s after {begins} has begun",
                 lasts.as_secs_f64()
             ),
         );
         self.actors.spawn(async move {
-            world.until(|state| (state.phase == Stage::BeforeAllowTraffic.event_name()).then_some(())).await;
+            world.until(|state| (state.phase == begins).then_some(())).await;
             tokio::time::sleep(lasts).await;
             drop(report);
             std::future::pending().await
@@ -303,23 +300,32 @@ impl Rehearsal {
         Ok(())
     }
 
-    fn create(&self, revision: NewRevision) -> Result<String> {
-        let request = NewDeployment {
-            application: self.prepared.application.clone(),
-            group: self.prepared.group.clone(),
-            config: None,
-            revision,
-            description: None,
-            auto_rollback_override: None,
-        };
-        Ok(api::create(&self.world, request)?)
+    /// Begins a deployment of this version. Its id, or ARN.
+    fn create(&self, version: Colour) -> Result<String> {
+        match self.prepared.versions.clone() {
+            Versions::CodeDeploy { application, group, green, blue } => {
+                let request = NewDeployment {
+                    application,
+                    group,
+                    config: None,
+                    revision: if version == Colour::Green { green } else { blue },
+                    description: None,
+                    auto_rollback_override: None,
+                };
+                Ok(api::create(&self.world, request)?)
+            }
+            Versions::Ecs { cluster, service, green, blue } => {
+                let task_definition = Some(if version == Colour::Green { green } else { blue });
+                let update = Update { cluster, service, task_definition, ..Update::default() };
+                ecs::api::update(&self.world, update)?.context("ECS has nothing to deploy")
+            }
+        }
     }
 
     /// Waits until no deployment is under way.
     async fn settled(&mut self) -> Result<()> {
         let world = Arc::clone(&self.world);
-        let all_ended =
-            world.until(|state| state.codedeploy.deployments.iter().all(|it| it.status.is_final()).then_some(()));
+        let all_ended = world.until(|state| state.deployments_have_ended().then_some(()));
         tokio::select! {
             () = all_ended => Ok(()),
             error = self.broken() => Err(error),
@@ -492,6 +498,7 @@ fn actors(world: &Arc<World>, loaded: &Loaded, machine: &Machine, endpoint_url: 
     actors.spawn(lambda::run(Arc::clone(world), settings));
     actors.spawn(cloudwatch::run(Arc::clone(world)));
     actors.spawn(engine::run(Arc::clone(world), loaded.scenario.switches.switches()));
+    actors.spawn(ecs::engine::run(Arc::clone(world), loaded.scenario.switches.native()));
     if loaded.mutated.as_ref().is_some_and(|it| it.mutant.leaks()) {
         actors.spawn(meddling::leak_to_blue(Arc::clone(world), 50));
     }

@@ -20,6 +20,7 @@ mod deployment;
 mod expectation;
 mod function;
 pub mod migrations;
+pub mod native;
 mod rules;
 mod sense;
 mod service;
@@ -29,8 +30,9 @@ mod trouble;
 pub use deployment::{
     AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentSpec, PREDEFINED, RollbackOn, Shift, SwitchesSpec, usual_config,
 };
-pub use expectation::Expectation;
+pub use expectation::{Expectation, ExpectedStatus};
 pub use function::FunctionSpec;
+pub use native::{DeploymentEngine, NativeSpec};
 pub use service::{SecretSpec, ServiceSpec, Version, Zone};
 pub use template::TemplateSpec;
 pub use trouble::{Caller, FaultKindSpec, FaultSpec, HookSpec, ProceedSpec};
@@ -43,6 +45,9 @@ pub struct Scenario {
     #[serde(default, deserialize_with = "rules::story")]
     #[schemars(required)]
     pub story: String,
+    /// Who carries out the deployment: `codedeploy`, or `ecs` by itself.
+    #[serde(default)]
+    pub engine: DeploymentEngine,
     /// CloudFormation templates that define service, deployment, listeners and alarms.
     #[serde(default)]
     pub template: Option<Spanned<TemplateSpec>>,
@@ -61,6 +66,9 @@ pub struct Scenario {
     /// How it is deployed.
     #[serde(default)]
     pub deployment: DeploymentSpec,
+    /// What holds only where ECS carries out the deployment.
+    #[serde(default)]
+    pub on_ecs: NativeSpec,
     /// CloudWatch alarms of the deployment group; the usual two when the key is missing, none for `[]`.
     #[serde(default)]
     pub alarms: Option<Vec<AlarmSpec>>,
@@ -240,14 +248,23 @@ pub enum LoadError {
 
 /// Reads a scenario and everything it refers to, and starts nothing.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
-    load_with(path, None)
+    load_with(path, &Instead::default())
 }
 
-/// As [`load`], with these templates in place of its own.
-pub fn load_with(path: &Path, template: Option<&TemplateSpec>) -> Result<Loaded, LoadError> {
+/// What was said where a scenario was asked for, in place of what it says itself.
+#[derive(Clone, Debug, Default)]
+pub struct Instead {
+    /// These templates.
+    pub template: Option<TemplateSpec>,
+    /// This engine.
+    pub engine: Option<DeploymentEngine>,
+}
+
+/// As [`load`], with this in place of its own.
+pub fn load_with(path: &Path, instead: &Instead) -> Result<Loaded, LoadError> {
     let text = text_file::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let (scenario, plan) = read(&text, &path.display().to_string(), &folder, template)?;
+    let (scenario, plan) = read(&text, &path.display().to_string(), &folder, instead)?;
     let name = path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned());
     // A function starts elsewhere: what it is given must not depend on where this was typed.
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
@@ -260,13 +277,14 @@ pub fn read(
     text: &str,
     source: &str,
     folder: &Path,
-    template: Option<&TemplateSpec>,
+    instead: &Instead,
 ) -> Result<(Scenario, Option<(PathBuf, String)>), LoadError> {
     // The plan is another document: its mistakes are told beside the scenario's.
     let (mut wrong_plan, mut wrong_template) = (None, None);
     let read = document::parse_and_judge(text, source, &[], |written: Spanned<Scenario>, judge| {
         let Spanned { value: mut scenario, referenced: place, .. } = written;
-        match (template, scenario.template.take()) {
+        scenario.engine = instead.engine.unwrap_or(scenario.engine);
+        match (&instead.template, scenario.template.take()) {
             (Some(given), _) => wrong_template = template::define(&mut scenario, given, folder).err(),
             (None, Some(own)) => {
                 let defined = template::define(&mut scenario, &own.value, folder);

@@ -4,14 +4,15 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use rehearsal::codedeploy::engine::{family_revision, in_words};
 use rehearsal::rehearsal::{Machine, Rehearsal, new_world_at_pace};
 use rehearsal::scenario::Loaded;
-use rehearsal::setup::{BUCKET, app_spec_key};
-use rehearsal::world::deployments::{DeploymentGroup, Routing, ServiceTarget};
+use rehearsal::setup::{BUCKET, Versions, app_spec_key};
+use rehearsal::world::deployments::Routing;
 use rehearsal::world::load_balancer::ListenerRole;
 use rehearsal::world::services::Colour;
 use rehearsal::world::{REGION, State};
@@ -72,12 +73,11 @@ async fn serve(loaded: Loaded, machine: &Machine, pace: u32) -> Result<()> {
         _ = interruptions.next() => return Ok(()),
     };
     rehearsal.rest_in_real_time();
-    let group = world.read(|state| state.codedeploy.groups.first().cloned()).expect("the world has a group");
-    let target = group.service().cloned().expect("only services are served");
+    let target = rehearsal.prepared.versions.clone();
     say(&variables(rehearsal.endpoint_url()));
-    say(&world.read(|state| names(state, &group, &target, &rate)));
-    say(&examples(&group, &target));
-    say(&world.read(|state| time(state, &group, &target, pace)));
+    say(&world.read(|state| names(state, &target, &rate)));
+    say(&world.read(|state| examples(state, &target)));
+    say(&world.read(|state| time(state, &target, pace)));
     let broken = tokio::select! {
         error = rehearsal.broken() => Some(error),
         _ = interruptions.next() => None,
@@ -112,7 +112,7 @@ fn variables(endpoint: &str) -> String {
 }
 
 /// What there is, by the names that clients ask for.
-fn names(state: &State, group: &DeploymentGroup, target: &ServiceTarget, rate: &str) -> String {
+fn names(state: &State, target: &Versions, rate: &str) -> String {
     let url = |role| {
         let listener = state.listeners.iter().find(|it| it.role == role);
         listener.map_or("none".to_owned(), |listener| format!("http://127.0.0.1:{}", listener.port))
@@ -131,13 +131,18 @@ fn names(state: &State, group: &DeploymentGroup, target: &ServiceTarget, rate: &
         [] => "none".to_owned(),
         names => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
     };
+    let services: Vec<String> = state.services.iter().map(|it| format!("{}, {}", it.cluster, it.name)).collect();
+    let carried_out = match target {
+        Versions::CodeDeploy { application, group, .. } => ("application, group", format!("{application}, {group}")),
+        Versions::Ecs { .. } => ("deployments by", "ECS itself".to_owned()),
+    };
     let rows = [
-        ("application, group", format!("{}, {}", group.application, group.name)),
-        ("cluster, service", format!("{}, {}", target.cluster, target.service)),
+        carried_out,
+        ("cluster, service", services.join("; ")),
         ("task definitions", versions.join(", ")),
         ("production", format!("{}, where users send {rate} requests", url(ListenerRole::Production))),
         ("test listener", url(ListenerRole::Test)),
-        ("target groups", target.target_groups.join(", ")),
+        ("target groups", named(state.target_groups.iter().map(|group| &group.name).collect())),
         ("alarms", named(state.alarms.iter().map(|alarm| &alarm.name).collect())),
         ("secrets", named(state.stores.secrets.keys().collect())),
         ("databases", named(state.stores.databases.keys().collect())),
@@ -153,26 +158,54 @@ fn names(state: &State, group: &DeploymentGroup, target: &ServiceTarget, rate: &
 }
 
 /// Commands that work as they stand.
-fn examples(group: &DeploymentGroup, target: &ServiceTarget) -> String {
-    let DeploymentGroup { application, name, .. } = group;
-    let ServiceTarget { cluster, service, .. } = target;
-    let green = app_spec_key(service, Colour::Green);
-    format!(
-        "  aws deploy create-deployment --application-name {application} --deployment-group-name {name} \\
+fn examples(state: &State, target: &Versions) -> String {
+    match target {
+        Versions::CodeDeploy { application, group, .. } => {
+            let green = app_spec_key(application, Colour::Green);
+            let service = state.services.first().map(|it| format!("{}:{}", it.cluster, it.name)).unwrap_or_default();
+            format!(
+                "  aws deploy create-deployment --application-name {application} --deployment-group-name {group} \\
     --s3-location bucket={BUCKET},key={green},bundleType=YAML
   aws deploy get-deployment --deployment-id d-…
-  aws deploy batch-get-deployment-targets --deployment-id d-… --target-ids {cluster}:{service}
+  aws deploy batch-get-deployment-targets --deployment-id d-… --target-ids {service}
   aws deploy stop-deployment --deployment-id d-…
 "
-    )
+            )
+        }
+        Versions::Ecs { cluster, service, green, .. } => {
+            let green = family_revision(green);
+            format!(
+                "  aws ecs update-service --cluster {cluster} --service {service} --task-definition {green}
+  aws ecs list-service-deployments --cluster {cluster} --service {service}
+  aws ecs describe-service-deployments --service-deployment-arns arn:…
+  aws ecs stop-service-deployment --service-deployment-arn arn:…
+"
+            )
+        }
+    }
+}
+
+/// How long a deployment of it waits when it does for the first time.
+fn first_wait(state: &State, target: &Versions) -> Option<Duration> {
+    match target {
+        Versions::CodeDeploy { application, group, .. } => {
+            let group = state.codedeploy.group(application, group)?;
+            Some(match state.codedeploy.config(&group.config)?.routing {
+                Routing::Canary { interval, .. } | Routing::Linear { interval, .. } => interval,
+                Routing::AllAtOnce => group.service()?.termination_wait,
+            })
+        }
+        Versions::Ecs { cluster, service, .. } => {
+            let configuration = &state.service(cluster, service)?.controller.native()?.configuration;
+            let (_, wait) = *configuration.strategy.steps().first()?;
+            Some(if wait.is_zero() { configuration.bake } else { wait })
+        }
+    }
 }
 
 /// How its time passes, and what that means for a deployment by hand.
-fn time(state: &State, group: &DeploymentGroup, target: &ServiceTarget, pace: u32) -> String {
-    let first_wait = match state.codedeploy.config(&group.config).map(|config| config.routing) {
-        Some(Routing::Canary { interval, .. } | Routing::Linear { interval, .. }) => interval,
-        Some(Routing::AllAtOnce) | None => target.termination_wait,
-    };
+fn time(state: &State, target: &Versions, pace: u32) -> String {
+    let first_wait = first_wait(state, target).unwrap_or_default();
     let takes = first_wait.as_secs_f64() / f64::from(pace);
     let faster = if pace == 1 {
         "The world's time is real, so every wait takes as long as on AWS; `--pace 30` shortens them.".to_owned()

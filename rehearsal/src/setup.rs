@@ -12,10 +12,13 @@ use serde_json::{Map, Value};
 
 use crate::codedeploy::api::{self, NewRevision};
 use crate::scenario::Caller;
-use crate::scenario::{AlarmSpec, AlarmTarget, AppSpecPlace, Loaded, PREDEFINED, ServiceSpec, Version, Zone};
+use crate::scenario::{
+    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentEngine, Loaded, PREDEFINED, ServiceSpec, Version, Zone,
+};
 use crate::served_plan::ServedPlan;
 use crate::tasks::for_shell;
 use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
+use crate::world::deployment_configuration::Controller;
 use crate::world::deployments::{
     Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, GroupTarget,
     RevisionLocation, ServiceTarget,
@@ -31,6 +34,7 @@ use crate::world::{ACCOUNT, REGION, State, World};
 
 mod function;
 mod hooks;
+mod native;
 
 pub use self::hooks::{REPORT_FAILURE, function_name, hook_binary, report_failure_binary};
 
@@ -98,16 +102,37 @@ pub struct DatabaseLogin {
 /// What a deployment of this scenario is created with.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// CodeDeploy application.
-    pub application: String,
-    /// Deployment group.
-    pub group: String,
-    /// The revision with green.
-    pub green: NewRevision,
-    /// The revision with blue, for a rollback by hand.
-    pub blue: NewRevision,
+    /// Whoever carries it out, and what it is told.
+    pub versions: Versions,
     /// Where users come in.
     pub production: Production,
+}
+
+/// What is deployed: green, and blue for a rollback by hand.
+#[derive(Clone, Debug)]
+pub enum Versions {
+    /// By CodeDeploy.
+    CodeDeploy {
+        /// Application.
+        application: String,
+        /// Deployment group.
+        group: String,
+        /// The revision with green.
+        green: NewRevision,
+        /// The revision with blue.
+        blue: NewRevision,
+    },
+    /// By ECS itself.
+    Ecs {
+        /// Cluster.
+        cluster: String,
+        /// Service.
+        service: String,
+        /// Green's task definition.
+        green: String,
+        /// Blue's.
+        blue: String,
+    },
 }
 
 /// Where users come in.
@@ -163,9 +188,15 @@ impl Furnisher<'_> {
         let certificate = self.here.https.as_ref().map(|https| https.certificate.clone());
         let listener =
             |role| Listener { certificate: certificate.clone(), ..listener(&balancer, role, &groups[0].arn) };
-        let production = listener(ListenerRole::Production);
-        let test = self.loaded.scenario.deployment.test_listener.then(|| listener(ListenerRole::Test));
+        let mut production = listener(ListenerRole::Production);
+        let mut test = self.loaded.scenario.deployment.test_listener.then(|| listener(ListenerRole::Test));
         state.alarms = self.alarms(&balancer, &groups);
+        let alarms = state.alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        let engine = self.loaded.scenario.engine;
+        let controller = match engine {
+            DeploymentEngine::CodeDeploy => Controller::CodeDeploy,
+            DeploymentEngine::Ecs => self.native_controller(&groups, &mut production, test.as_mut(), alarms),
+        };
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
         let mut green = self.task_definition(2, &self.loaded.scenario.green);
         if let Some(mutated) = &self.loaded.mutated {
@@ -175,7 +206,7 @@ impl Furnisher<'_> {
         for arn in [&blue_arn, &green_arn] {
             state.stores.task_definitions.insert(arn.clone(), self.roles());
         }
-        state.services.push(self.service(&blue_arn, &groups[0].arn));
+        state.services.push(self.service(&blue_arn, &groups[0].arn, controller));
         state.task_definitions.extend([blue, green]);
         state.load_balancers.push(balancer);
         let production_listener = production.arn.clone();
@@ -189,30 +220,24 @@ impl Furnisher<'_> {
         state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
         self.fill_stores(state);
+        let production = Production::Listener(production_listener.clone());
+        BEFORE.clone_into(&mut state.phase);
+        if engine == DeploymentEngine::Ecs {
+            return Prepared { versions: self.natively(state, blue_arn, green_arn), production };
+        }
         let target = ServiceTarget {
             cluster: self.service.cluster.clone(),
             service: name.clone(),
             target_groups: group_names,
-            production_listener: production_listener.clone(),
+            production_listener,
             test_listener,
-            termination_wait: self
-                .loaded
-                .scenario
-                .deployment
-                .termination_wait
-                .map_or(Duration::from_secs(300), greenlight::units::Span::duration),
+            termination_wait: self.loaded.scenario.deployment.kept(),
         };
         self.codedeploy(state, &name, GroupTarget::Service(target));
-        let prepared = Prepared {
-            application: name.clone(),
-            group: name,
-            green: self.revision(state, &app_spec_key(&self.service.name, Colour::Green), self.app_spec(&green_arn)),
-            blue: self.revision(state, &app_spec_key(&self.service.name, Colour::Blue), self.app_spec(&blue_arn)),
-            production: Production::Listener(production_listener),
-        };
-        self.first_deployment(state, &prepared);
-        BEFORE.clone_into(&mut state.phase);
-        prepared
+        let green = self.revision(state, &app_spec_key(&name, Colour::Green), self.app_spec(&green_arn));
+        let blue = self.revision(state, &app_spec_key(&name, Colour::Blue), self.app_spec(&blue_arn));
+        self.first_deployment(state, &name, &blue);
+        Prepared { versions: Versions::CodeDeploy { application: name.clone(), group: name, green, blue }, production }
     }
 
     fn target_group(&self, balancer: &LoadBalancer, number: u32) -> TargetGroup {
@@ -278,7 +303,7 @@ impl Furnisher<'_> {
         Map::from_iter([("executionRoleArn".to_owned(), execution), ("taskRoleArn".to_owned(), task)])
     }
 
-    fn service(&self, task_definition: &str, target_group: &str) -> Service {
+    fn service(&self, task_definition: &str, target_group: &str, controller: Controller) -> Service {
         let blue = TaskSet {
             id: format!("ecs-svc/{}", uuid::Uuid::new_v4().as_u128() % 10_u128.pow(19)),
             task_definition: task_definition.to_owned(),
@@ -299,6 +324,7 @@ impl Furnisher<'_> {
             container_name: CONTAINER.to_owned(),
             container_port: CONTAINER_PORT,
             created_at: self.now,
+            controller,
             task_sets: vec![blue],
         }
     }
@@ -331,7 +357,11 @@ impl Furnisher<'_> {
     fn fill_stores(&self, state: &mut State) {
         if let Some(proceed) = &self.loaded.scenario.proceed {
             let value = proceed.parameter(self.told_now);
-            let name = format!("/greenlight/{0}/{0}/proceed", self.service.name);
+            let application = match self.loaded.scenario.engine {
+                DeploymentEngine::CodeDeploy => &self.service.name,
+                DeploymentEngine::Ecs => &self.service.cluster,
+            };
+            let name = format!("/greenlight/{application}/{}/proceed", self.service.name);
             state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
         }
         for (name, text) in &self.loaded.scenario.secrets {
@@ -496,8 +526,8 @@ impl Furnisher<'_> {
     }
 
     /// The deployment that brought blue: it makes blue's revision the last known good one.
-    fn first_deployment(&self, state: &mut State, prepared: &Prepared) {
-        let Ok(revision) = api::register(state, &prepared.application, &prepared.blue, self.now) else { return };
+    fn first_deployment(&self, state: &mut State, name: &str, blue: &NewRevision) {
+        let Ok(revision) = api::register(state, name, blue, self.now) else { return };
         let mut events = api::events(&revision);
         for event in &mut events {
             event.status = EventStatus::Succeeded;
@@ -505,7 +535,7 @@ impl Furnisher<'_> {
             event.ended_at = Some(self.now);
         }
         let id = api::new_id();
-        let group = state.codedeploy.group(&prepared.application, &prepared.group);
+        let group = state.codedeploy.group(name, name);
         let config = group.map(|group| group.config.clone()).unwrap_or_default();
         let location: RevisionLocation = revision.location;
         for set in state.services.iter_mut().flat_map(|service| &mut service.task_sets) {
@@ -513,8 +543,8 @@ impl Furnisher<'_> {
         }
         state.codedeploy.deployments.push(Deployment {
             id,
-            application: prepared.application.clone(),
-            group: prepared.group.clone(),
+            application: name.to_owned(),
+            group: name.to_owned(),
             config,
             revision: location,
             previous_revision: None,

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 
 pub mod alarms;
+pub mod deployment_configuration;
 pub mod deployments;
 pub mod faults;
 pub mod functions;
@@ -20,6 +21,7 @@ pub mod load_balancer;
 pub mod log_filter;
 pub mod logs;
 pub mod metrics;
+pub mod service_deployments;
 pub mod services;
 pub mod stores;
 
@@ -31,6 +33,7 @@ use journal::Journal;
 use load_balancer::{Listener, LoadBalancer, TargetGroup};
 use logs::Logs;
 use metrics::Metrics;
+use service_deployments::{ServiceDeployment, ServiceRevision};
 use services::{Service, Task, TaskDefinition};
 use stores::Stores;
 
@@ -72,6 +75,10 @@ pub struct State {
     pub alarms: Vec<Alarm>,
     /// CodeDeploy's applications, groups, configurations, revisions and deployments.
     pub codedeploy: CodeDeploy,
+    /// Deployments that ECS itself carries out, oldest first.
+    pub service_deployments: Vec<ServiceDeployment>,
+    /// Revisions of services whose deployments ECS carries out, oldest first.
+    pub service_revisions: Vec<ServiceRevision>,
     /// Versions of Lambda functions.
     pub functions: Vec<Function>,
     /// Aliases of Lambda functions.

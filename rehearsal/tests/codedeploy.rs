@@ -11,14 +11,17 @@ use rehearsal::codedeploy::api::{self, NewDeployment};
 use rehearsal::codedeploy::engine;
 use rehearsal::scenario::{self, Loaded};
 use rehearsal::served_plan::ServedPlan;
-use rehearsal::setup::{self, Prepared, Production, Surroundings};
+use rehearsal::setup::{self, Prepared, Production, Surroundings, Versions};
 use rehearsal::world::World;
 use rehearsal::world::alarms::AlarmState;
 use rehearsal::world::deployments::{Creator, Deployment, DeploymentStatus, EventStatus};
 use rehearsal::world::functions::InvocationStatus;
-use rehearsal::world::load_balancer::{Action, Health, ListenerRole};
-use rehearsal::world::services::{TaskSetStatus, TaskStatus};
+use rehearsal::world::load_balancer::{Action, ListenerRole};
+use rehearsal::world::services::TaskSetStatus;
 use tokio::task::JoinSet;
+
+#[path = "support/tasks.rs"]
+mod tasks;
 
 struct Rehearsed {
     world: Arc<World>,
@@ -55,7 +58,7 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
     let mut actors = JoinSet::new();
     actors.spawn(rehearsal::ecs::run(Arc::clone(&world)));
     actors.spawn(engine::run(Arc::clone(&world), loaded.scenario.switches.switches()));
-    actors.spawn(tasks_run_at_once(Arc::clone(&world)));
+    actors.spawn(tasks::run_at_once(Arc::clone(&world)));
     actors.spawn(hooks_react(Arc::clone(&world), behaviour));
     world.until(|state| state.services[0].primary().unwrap().steady.then_some(())).await;
     Rehearsed { world, prepared, _actors: actors }
@@ -66,44 +69,6 @@ fn load(yaml: &str) -> Loaded {
     let path = folder.path().join("test.yaml");
     std::fs::write(&path, format!("story: a test\n{yaml}")).unwrap();
     scenario::load(&path).unwrap()
-}
-
-/// In place of processes and the load balancer: every task runs and is healthy at once.
-async fn tasks_run_at_once(world: Arc<World>) {
-    let mut changes = world.changes();
-    loop {
-        changes.mark_unchanged();
-        let now = world.now();
-        let is_ready = |state: &rehearsal::world::State| {
-            state.tasks.iter().all(|it| !matches!(it.status, TaskStatus::Provisioning | TaskStatus::Stopping))
-                && state.target_groups.iter().flat_map(|it| &it.targets).all(|it| it.health == Health::Healthy)
-        };
-        if !world.read(is_ready) {
-            world.update(|state| {
-                for (index, task) in state.tasks.iter_mut().enumerate() {
-                    match task.status {
-                        TaskStatus::Provisioning => {
-                            task.status = TaskStatus::Running;
-                            task.started_at = Some(now);
-                            task.port = Some(40_000 + u16::try_from(index).unwrap());
-                        }
-                        TaskStatus::Stopping => {
-                            task.status = TaskStatus::Stopped;
-                            task.stopped_at = Some(now);
-                        }
-                        _ => {}
-                    }
-                }
-                for group in &mut state.target_groups {
-                    group.targets.retain(|target| target.health != Health::Draining);
-                    for target in &mut group.targets {
-                        target.health = Health::Healthy;
-                    }
-                }
-            });
-        }
-        changes.changed().await.unwrap();
-    }
 }
 
 /// In place of Lambda: each invocation reacts as the test says.
@@ -138,11 +103,14 @@ impl Rehearsed {
     }
 
     fn request(&self) -> NewDeployment {
+        let Versions::CodeDeploy { application, group, green, .. } = self.prepared.versions.clone() else {
+            panic!("CodeDeploy carries it out")
+        };
         NewDeployment {
-            application: self.prepared.application.clone(),
-            group: self.prepared.group.clone(),
+            application,
+            group,
             config: None,
-            revision: self.prepared.green.clone(),
+            revision: green,
             description: None,
             auto_rollback_override: None,
         }

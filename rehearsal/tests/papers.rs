@@ -52,9 +52,18 @@ fn the_reference_names_every_key_of_a_scenario_and_its_defaults() {
     assert_eq!(shown.traffic.rate, usual.traffic.rate);
     assert_eq!(format!("{:?}", shown.switches.switches()), format!("{:?}", usual.switches.switches()));
     // Every key of every section: the message for a wrong one lists them.
-    for section in
-        ["", "service", "service.health_check", "function", "blue", "deployment", "traffic", "switches", "expect"]
-    {
+    for section in [
+        "",
+        "service",
+        "service.health_check",
+        "function",
+        "blue",
+        "deployment",
+        "on_ecs",
+        "traffic",
+        "switches",
+        "expect",
+    ] {
         let mut wrong = "story: a wrong key\n".to_owned();
         for (depth, key) in section.split('.').filter(|key| !key.is_empty()).enumerate() {
             wrong.push_str(&format!("{}{key}:\n", "  ".repeat(depth)));

@@ -33,14 +33,20 @@ struct Played {
     permissions: Permissions,
 }
 
-/// Plays one scenario, which must go as it expects; once, however many tests ask.
+/// Plays one scenario, which must go as it expects; once, however many tests ask. `canary.ecs` is `canary` with ECS as the
+/// engine.
 fn played(name: &str) -> Arc<OnceLock<Played>> {
     static ALL: Mutex<BTreeMap<String, Arc<OnceLock<Played>>>> = Mutex::new(BTreeMap::new());
     let one = ALL.lock().unwrap().entry(name.to_owned()).or_default().clone();
     one.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let json = folder.path().join("outcome.json");
-        let output = Command::new(programs::rehearse()).args(["run", name, "--json"]).arg(&json).output().unwrap();
+        let mut command = Command::new(programs::rehearse());
+        match name.split_once('.') {
+            Some((scenario, engine)) => command.args(["run", scenario, "--engine", engine]),
+            None => command.args(["run", name]),
+        };
+        let output = command.arg("--json").arg(&json).output().unwrap();
         let transcript = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} did not go as expected\n{transcript}\n{errors}");
@@ -88,6 +94,7 @@ fn without_row(spine: &str, check: &str) -> String {
 /// What differs from run to run, and what stands for it.
 const VARIES: &[(&str, &str)] = &[
     (r"d-[0-9A-Z]{9}\b", "d-…"),
+    (r"service deployment [0-9a-f]{21}\b", "service deployment …"),
     (r"\b[0-9a-f]{32}\b", "…"),
     (r"ecs-svc/\d+", "ecs-svc/…"),
     (r"\btask [0-9a-f]{8}\b", "task …"),
@@ -123,7 +130,9 @@ fn spine(transcript: &str) -> String {
             keeps = true;
         } else if let Some((_, entry)) = entry(line) {
             // An alarm recovers when it does, and somebody else comes between two lines of CodeDeploy's.
-            keeps = ["CodeDeploy", "CloudWatch", "hook", "rehearsal"].iter().any(|who| entry.starts_with(who))
+            keeps = ["CodeDeploy", "deployment", "CloudWatch", "hook", "rehearsal"]
+                .iter()
+                .any(|who| entry.starts_with(who))
                 && !["ALARM → OK", "somebody else"].iter().any(|words| entry.contains(words));
             if keeps {
                 kept.push(entry.to_owned());
@@ -178,6 +187,18 @@ scenarios! {
     all_of_production_moves_at_once = "all-at-once",
     the_app_spec_is_found_in_s3 = "app-spec-in-s3",
     the_app_spec_is_read_in_the_version_that_is_deployed = "app-spec-of-one-version",
+    ecs_leaves_all_as_it_is_when_a_person_aborts = "ecs-aborted",
+    an_alarm_in_the_bake_of_ecs_takes_users_back = "ecs-alarm-in-the-bake",
+    an_answer_without_a_status_is_a_no_to_ecs = "ecs-answer-without-a-status",
+    ecs_itself_shifts_and_asks_at_every_step = "ecs-canary",
+    tasks_that_fail_again_and_again_trigger_the_circuit_breaker = "ecs-circuit-breaker",
+    ecs_gives_up_a_function_that_is_never_done = "ecs-hook-is-never-done",
+    a_no_before_a_step_leads_every_user_back = "ecs-linear-stopped-at-a-step",
+    a_no_on_the_way_back_blocks_nothing = "ecs-no-on-the-way-back",
+    a_person_lets_ecs_go_on_and_later_nobody_does = "ecs-person-approves",
+    a_person_at_a_pause_has_it_rolled_back = "ecs-person-rolls-back",
+    the_resilience_framework_harms_nobody = "ecs-resilience-framework",
+    the_target_groups_of_ecs_take_turns = "ecs-target-groups-take-turns",
     what_would_be_deployed_is_what_is_rehearsed = "the-environment",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
@@ -237,6 +258,61 @@ scenarios! {
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
 }
 
+#[cfg(not(feature = "hooks-on-ecs"))]
+mod on_ecs {
+    pub(super) const PLAYED: &[&str] = &[];
+}
+
+/// The same scenarios with ECS as the engine; their transcripts stand beside those of CodeDeploy. greenlight's own functions must
+/// answer ECS for that.
+#[cfg(feature = "hooks-on-ecs")]
+mod on_ecs {
+    macro_rules! scenarios {
+        ($($test:ident = $name:literal),+ $(,)?) => {
+            $(#[test]
+            fn $test() {
+                super::play(concat!($name, ".ecs"));
+            })+
+
+            pub(super) const PLAYED: &[&str] = &[$(concat!($name, ".ecs")),+];
+        };
+    }
+
+    scenarios! {
+        the_fix_of_an_outage_goes_on_although_its_alarm_fires = "alarm-fires-and-the-fix-goes-on",
+        all_of_production_moves_at_once = "all-at-once",
+        green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
+        blue_that_is_ill_is_told_before_green_is_started = "blue-is-ill",
+        a_good_canary_loses_nothing = "canary",
+        a_contract_step_goes_through_with_a_reason_in_the_plan = "contract-step-is-allowed",
+        a_database_is_found_by_its_identifier_in_rds = "database-by-its-cluster",
+        a_role_logs_in_without_a_password = "database-by-iam",
+        a_full_database_is_found_out_before_green_is_started = "database-is-full",
+        without_a_plan_the_default_questions_are_asked = "default-questions",
+        a_plan_that_asks_everything_lets_a_good_green_pass = "every-question",
+        green_that_answers_otherwise_than_blue_never_gets_users = "green-answers-otherwise",
+        a_request_that_fails_on_the_test_listener_stops_green = "green-breaks-under-test-traffic",
+        green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
+        green_in_one_zone_is_told_and_not_stopped = "green-in-one-zone",
+        green_that_reports_another_version_is_not_believed = "green-reports-another-version",
+        https_listeners_are_asked_with_the_services_own_name = "https-listeners",
+        an_image_with_findings_above_the_limit_is_not_started = "image-has-findings",
+        an_image_that_was_never_pushed_is_not_waited_for = "image-is-missing",
+        a_linear_shift_takes_ten_steps = "linear",
+        a_migration_that_would_break_blue_is_not_applied = "migration-breaks-blue",
+        a_wrong_migration_stops_the_deployment_and_keeps_what_was_right = "migration-fails",
+        a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long = "migration-waits-for-a-lock",
+        the_teams_own_tool_migrates_in_a_task_of_its_own = "migrations-by-task",
+        migrations_are_read_from_a_bucket = "migrations-from-s3",
+        requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
+        a_rollback_by_hand_is_seen_and_not_stopped = "rollback-by-hand",
+        a_secret_that_does_not_exist_is_found_out_before_green_is_started = "secret-is-missing",
+        a_person_stops_the_canary = "stop-by-hand",
+        a_test_listener_that_leads_to_blue_tests_nothing = "test-listener-leads-to-blue",
+        an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
+    }
+}
+
 #[test]
 fn hooks_are_found_where_sam_build_puts_them() {
     let folder = tempfile::tempdir().unwrap();
@@ -285,7 +361,7 @@ const EVERYWHERE_ANYWAY: &[(&str, &str)] = &[];
 #[test]
 fn a_role_allows_what_its_hook_needs_in_the_scenarios_and_no_more() {
     let mut needed = Permissions::new();
-    for name in PLAYED {
+    for name in PLAYED.iter().chain(on_ecs::PLAYED) {
         for (function, actions) in &played(name).get().unwrap().permissions {
             for (action, resources) in actions {
                 needed

@@ -62,6 +62,20 @@ impl World {
         line.unwrap_or_else(|| panic!("no {what} in:\n{}", self.welcome)).trim()
     }
 
+    /// Runs tests of AWS's own client against it, ends it, and returns what it printed after the welcome.
+    fn used_by(self, tests: &str) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let mut pipeline = Command::new(python::python());
+        pipeline.arg("-B").args(["-m", "unittest", "--verbose", "--failfast", tests]);
+        pipeline.current_dir(folder.join("serve")).env("PYTHONPATH", folder.join("boto3"));
+        pipeline.envs(self.variables());
+        let run = pipeline.output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        let printed = self.ctrl_c();
+        assert!(run.status.success() && !said.contains("Ran 0 tests"), "{said}\n{printed}");
+        printed
+    }
+
     /// Presses Ctrl-C, as a terminal does it for the whole group, and returns what it prints after the welcome.
     fn ctrl_c(mut self) -> String {
         killpg(Pid::from_raw(self.rehearse.id().try_into().unwrap()), Signal::SIGINT).unwrap();
@@ -83,16 +97,7 @@ impl Drop for World {
 #[test]
 fn a_pipeline_deploys_is_stopped_by_a_hook_and_stops_a_deployment_itself() {
     let world = World::open(&["canary", "--pace", "60"]);
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut pipeline = Command::new(python::python());
-    pipeline.arg("-B").args(["-m", "unittest", "--verbose", "--failfast", "test_pipeline"]);
-    pipeline.current_dir(tests.join("serve")).env("PYTHONPATH", tests.join("boto3"));
-    pipeline.envs(world.variables());
-    let run = pipeline.output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success() && !said.contains("Ran 0 tests"), "{said}\n{}", world.ctrl_c());
-
-    let transcript = world.ctrl_c();
+    let transcript = world.used_by("test_pipeline");
     for words in [
         "calls CodeDeployHook_greenlight-after-allow-traffic",
         "STOP  after-allow-test-traffic  shop/orders",
@@ -102,6 +107,42 @@ fn a_pipeline_deploys_is_stopped_by_a_hook_and_stops_a_deployment_itself() {
     ] {
         assert!(transcript.contains(words), "no {words:?} in\n{transcript}");
     }
+    nobody_lost_a_request(&transcript);
+}
+
+/// Of a service whose deployments ECS carries out; without hooks of greenlight's.
+const NATIVE: &str = "
+story: A pipeline deploys by itself.
+engine: ecs
+service: { database: false }
+hooks:
+  before_install: { none: true }
+  after_install: { none: true }
+  after_allow_test_traffic: { none: true }
+  before_allow_traffic: { none: true }
+  after_allow_traffic: { none: true }
+on_ecs: { bake: 1m, pauses: [{ stage: POST_TEST_TRAFFIC_SHIFT }] }
+";
+
+#[test]
+fn a_pipeline_deploys_by_ecs_decides_at_a_pause_and_stops_a_deployment_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("native.yaml");
+    std::fs::write(&scenario, NATIVE).unwrap();
+    let world = World::open(&[scenario.to_str().unwrap(), "--pace", "60"]);
+    assert_eq!(world.named("deployments by"), "ECS itself");
+    assert_eq!(world.named("target groups"), "orders-1, orders-2");
+    assert!(
+        world.welcome.contains("aws ecs update-service --cluster shop --service orders --task-definition orders:2")
+    );
+    let transcript = world.used_by("test_native");
+    for words in ["a person lets it go on", "is SUCCESSFUL", "is ROLLBACK_SUCCESSFUL: it was stopped on request"] {
+        assert!(transcript.contains(words), "no {words:?} in\n{transcript}");
+    }
+    nobody_lost_a_request(&transcript);
+}
+
+fn nobody_lost_a_request(transcript: &str) {
     let total = transcript.lines().rfind(|line| line.starts_with("total")).unwrap();
     let lost = total.rsplit("  ").filter(|cell| !cell.trim().is_empty()).nth(2);
     assert_eq!(lost.map(str::trim), Some("0"), "no user loses a request: {total}");

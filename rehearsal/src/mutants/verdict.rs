@@ -32,7 +32,7 @@ impl Verdict {
 /// Who stopped a deployment, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Catch {
-    /// The check's id, or `CodeDeploy` where no check said no.
+    /// The check's id, or `CodeDeploy` or `ECS` where no check said no.
     pub by: String,
     /// What was observed.
     pub evidence: String,
@@ -60,9 +60,9 @@ impl Result {
     /// Looks at the deployment of a mutant.
     pub fn of(mutant: &'static Mutant, outcome: &Outcome) -> Self {
         let total = &outcome.ledger.total;
-        let verdict = match (outcome.status, total.green) {
-            ("Succeeded", _) => Verdict::Survived,
-            (_, 0) => Verdict::Caught,
+        let verdict = match (outcome.succeeded(), total.green) {
+            (true, _) => Verdict::Survived,
+            (false, 0) => Verdict::Caught,
             _ => Verdict::CaughtLate,
         };
         let (at, catches) = match verdict {
@@ -89,7 +89,8 @@ fn catches(outcome: &Outcome) -> Vec<Catch> {
     catches.sort_by_key(|(unclear, _)| *unclear);
     if catches.is_empty() {
         let evidence = outcome.error.as_ref().map(|error| error.message.clone()).unwrap_or_default();
-        catches.push((false, Catch { by: "CodeDeploy".to_owned(), evidence }));
+        let by = if outcome.engine == "ecs" { "ECS" } else { "CodeDeploy" };
+        catches.push((false, Catch { by: by.to_owned(), evidence }));
     }
     catches.into_iter().map(|(_, catch)| catch).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use greenlight::lifecycle_stage::LifecycleStage;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,9 +15,9 @@ use crate::world::functions::{Invocation, InvocationStatus};
 pub struct HookOutcome {
     /// Function.
     pub function: String,
-    /// The deployment it was asked about.
+    /// The deployment it was asked about: id, or ARN.
     pub deployment: Option<String>,
-    /// The lifecycle event at which it was called.
+    /// The lifecycle event, or the stage, at which it was called.
     pub event: Option<&'static str>,
     /// `returned`, `errored`, `timed-out`, `out-of-memory`, `crashed`, `not-invokable` or `unfinished`.
     pub ended: &'static str,
@@ -85,6 +86,7 @@ impl HookOutcome {
         let (deployment, execution) = (field("DeploymentId"), field("LifecycleEventHookExecutionId"));
         let record = deployment.as_deref().and_then(|id| state.codedeploy.deployment(id));
         let event = record.and_then(|it| it.events.iter().find(|event| event.hook_execution_id == execution));
+        let stage = field("lifecycleStage").and_then(|name| LifecycleStage::named(&name)).map(LifecycleStage::name);
         let report = match &invocation.status {
             InvocationStatus::Returned(result) => serde_json::from_str(result).ok().filter(Value::is_object),
             _ => None,
@@ -93,8 +95,8 @@ impl HookOutcome {
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             function: invocation.function.clone(),
-            event: event.map(|event| event.name),
-            deployment,
+            event: event.map(|event| event.name).or(stage),
+            deployment: deployment.or_else(|| field("resourceArn")),
             ended: ended(&invocation.status),
             verdict: first_line.as_deref().and_then(|it| Some(it.split_whitespace().next()?.to_lowercase())),
             first_line,

@@ -12,6 +12,7 @@ use super::rules;
 use super::sense::Sense;
 
 use crate::codedeploy::switches::Switches;
+use crate::ecs::switches::Switches as NativeSwitches;
 use crate::meddling::Meddling;
 use crate::world::deployments::{Platform, RollbackEvent, Routing};
 
@@ -182,6 +183,11 @@ impl DeploymentSpec {
         }
     }
 
+    /// How long blue is kept.
+    pub fn kept(&self) -> Duration {
+        self.termination_wait.map_or(Duration::from_secs(300), Span::duration)
+    }
+
     /// What rolls back by itself.
     pub fn rollback_events(&self) -> Option<Vec<RollbackEvent>> {
         match &self.auto_rollback {
@@ -276,15 +282,24 @@ pub struct SwitchesSpec {
     /// How long Install waits.
     #[serde(default)]
     pub install_timeout: Option<Span>,
-    /// How often CodeDeploy looks at the alarms.
+    /// How often CodeDeploy, or ECS, looks at the alarms.
     #[serde(default)]
     pub looks_at_alarms_every: Option<Span>,
-    /// Whether CodeDeploy stops for an alarm that fired before the deployment began.
+    /// Whether an alarm that fired before the deployment began stops it: by CodeDeploy it does when missing, by ECS not.
     #[serde(default)]
     pub stops_for_alarms_that_fired_before: Option<bool>,
     /// Whether CodeDeploy invokes hooks with `Event`, so that the event of one that died goes to its on-failure destination.
     #[serde(default)]
     pub invokes_hooks_with_event: Option<bool>,
+    /// Whether ECS sends the event of 2025, without `executionDetails`.
+    #[serde(default)]
+    pub flat_events: Option<bool>,
+    /// Whether a hook that says no while ECS leads traffic back makes the rollback fail.
+    #[serde(default)]
+    pub hooks_can_fail_a_rollback: Option<bool>,
+    /// Whether ECS forgets what a function returned in `hookDetails` when its stage, or its step, is over.
+    #[serde(default)]
+    pub hook_details_end_with_the_stage: Option<bool>,
 }
 
 impl SwitchesSpec {
@@ -302,6 +317,23 @@ impl SwitchesSpec {
             looks_at_alarms_every: self.looks_at_alarms_every.map_or(usual.looks_at_alarms_every, Span::duration),
             invokes_hooks_with_event: self.invokes_hooks_with_event.unwrap_or(usual.invokes_hooks_with_event),
             hook_timeout: usual.hook_timeout,
+        }
+    }
+
+    /// Those of the deployments that ECS carries out.
+    pub fn native(&self) -> NativeSwitches {
+        let usual = NativeSwitches::DEFAULT;
+        NativeSwitches {
+            flat_events: self.flat_events.unwrap_or(usual.flat_events),
+            hooks_can_fail_a_rollback: self.hooks_can_fail_a_rollback.unwrap_or(usual.hooks_can_fail_a_rollback),
+            hook_details_end_with_the_stage: self
+                .hook_details_end_with_the_stage
+                .unwrap_or(usual.hook_details_end_with_the_stage),
+            looks_at_alarms_every: self.looks_at_alarms_every.map_or(usual.looks_at_alarms_every, Span::duration),
+            stops_for_alarms_that_fired_before: self
+                .stops_for_alarms_that_fired_before
+                .unwrap_or(usual.stops_for_alarms_that_fired_before),
+            stage_timeout: usual.stage_timeout,
         }
     }
 }

@@ -47,8 +47,11 @@ pub struct Expectation {
 /// How a deployment can end.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum ExpectedStatus {
+    /// Green is deployed.
     Succeeded,
+    /// Something failed.
     Failed,
+    /// A person or an alarm stopped it.
     Stopped,
 }
 
@@ -59,6 +62,17 @@ impl ExpectedStatus {
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
             Self::Stopped => "Stopped",
+        }
+    }
+
+    /// Whether it is this status, of CodeDeploy or of ECS. ECS knows no failure but one: what is not successful went back or
+    /// was stopped.
+    pub fn is(self, status: &str) -> bool {
+        let went_back = status.starts_with("ROLLBACK_");
+        match self {
+            Self::Succeeded => ["Succeeded", "SUCCESSFUL"].contains(&status),
+            Self::Failed => status == "Failed" || went_back,
+            Self::Stopped => ["Stopped", "STOPPED"].contains(&status) || went_back,
         }
     }
 }

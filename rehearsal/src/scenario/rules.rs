@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use greenlight::document::{Spanned, one_of};
+use greenlight::lifecycle_stage::LifecycleStage;
 use greenlight::units::{Percent, Rate, Span};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -248,10 +249,26 @@ pub(super) fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     whole(deserializer, 1..=1_000_000, "").map(Some)
 }
 
-/// A lifecycle event.
+/// A lifecycle event of CodeDeploy, or a stage of ECS.
 pub(super) fn event<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    text(deserializer, "a lifecycle event", |event| known("lifecycle event", event, &EVENTS.map(|(name, _)| name)))
-        .map(Some)
+    text(deserializer, "a lifecycle event", |event| {
+        let of_codedeploy = EVENTS.iter().map(|(name, _)| *name);
+        let all: Vec<&str> = of_codedeploy.chain(LifecycleStage::ALL.map(LifecycleStage::name)).collect();
+        known("lifecycle event", event, &all)
+    })
+    .map(Some)
+}
+
+/// How long both versions run after a shift that ECS makes.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>
+pub(super) fn bake<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    whole_minutes(deserializer, 0..=1440, "bake").map(Some)
+}
+
+/// When ECS gives up a hook: 14 days at most, of a function one day.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookTimeoutConfiguration.html>
+pub(super) fn hook_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    whole_minutes(deserializer, 1..=20_160, "timeout of a hook")
 }
 
 /// The name of an alarm.

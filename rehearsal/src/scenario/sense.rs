@@ -6,7 +6,8 @@ use std::path::Path;
 use greenlight::document::{Judge, Location, Spanned, one_of};
 use greenlight::stage::Stage;
 
-use super::{AlarmSpec, AlarmTarget, Scenario, Version};
+use super::native::native_phase;
+use super::{AlarmSpec, AlarmTarget, DeploymentEngine, Scenario, Version};
 use crate::alb::metrics;
 use crate::database::Engine;
 use crate::scenario::migrations;
@@ -43,6 +44,7 @@ impl Scenario {
         self.check_alarms(sense);
         self.check_hooks(sense);
         self.deployment.check(self.platform(), sense);
+        self.check_native(sense);
         self.check_stop(sense);
     }
 
@@ -177,8 +179,11 @@ impl Scenario {
         if !self.deployment.is_of_a_known_config(self.platform()) {
             return;
         }
-        let phases = self.phases();
-        if phases.contains(&stop_at.value) {
+        let (phases, wanted) = match self.engine {
+            DeploymentEngine::CodeDeploy => (self.phases(), stop_at.value.clone()),
+            DeploymentEngine::Ecs => (self.native_phases(), native_phase(&stop_at.value)),
+        };
+        if phases.contains(&wanted) {
             return;
         }
         let known: Vec<&str> = phases.iter().map(String::as_str).collect();

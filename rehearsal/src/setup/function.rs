@@ -7,7 +7,7 @@ use std::time::Duration;
 use greenlight::stage::Stage;
 use greenlight::units::Span;
 
-use super::{BEFORE, Furnisher, Prepared, Production, app_spec_key, hex, usual_alarm};
+use super::{BEFORE, Furnisher, Prepared, Production, Versions, app_spec_key, hex, usual_alarm};
 use crate::scenario::{AlarmTarget, FunctionSpec, Version};
 use crate::world::State;
 use crate::world::alarms::Alarm;
@@ -45,16 +45,13 @@ impl Furnisher<'_> {
             let content = self.app_spec_of_function(spec, current, target);
             self.revision(state, &app_spec_key(&spec.name, colour), content)
         };
-        let prepared = Prepared {
-            application: spec.name.clone(),
-            group: spec.name.clone(),
-            green: revision("1", "2", Colour::Green),
-            blue: revision("2", "1", Colour::Blue),
-            production: Production::Alias { function: spec.name.clone(), alias: spec.alias.clone() },
-        };
-        self.first_deployment(state, &prepared);
+        let (green, blue) = (revision("1", "2", Colour::Green), revision("2", "1", Colour::Blue));
+        self.first_deployment(state, &spec.name, &blue);
         BEFORE.clone_into(&mut state.phase);
-        prepared
+        Prepared {
+            versions: Versions::CodeDeploy { application: spec.name.clone(), group: spec.name.clone(), green, blue },
+            production: Production::Alias { function: spec.name.clone(), alias: spec.alias.clone() },
+        }
     }
 
     fn version(&self, spec: &FunctionSpec, version: &Version, number: &str, colour: Colour) -> Function {

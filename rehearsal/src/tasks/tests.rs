@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::{Launch, LaunchCommand, PORT_VARIABLE, run};
 use crate::clock::Clock;
 use crate::world::World;
+use crate::world::deployment_configuration::Controller;
 use crate::world::services::{
     Colour, Container, OneOff, Override, Service, StopReason, Task, TaskDefinition, TaskSet, TaskSetStatus, TaskStatus,
 };
@@ -69,6 +70,7 @@ impl Rehearsal {
             container_name: "app".to_owned(),
             container_port: 8080,
             created_at: now,
+            controller: Controller::CodeDeploy,
             task_sets: vec![task_set],
         };
         world.update(|state| {

@@ -1,4 +1,5 @@
-//! ECS: clusters, services with CodeDeploy as their deployment controller, task sets, tasks, task definitions.
+//! ECS: clusters, services with either deployment controller, task sets, service deployments and revisions, tasks, task
+//! definitions.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,26 +8,38 @@ use super::refusal::Refusal;
 use crate::world::services::TaskStatus;
 use crate::world::{ACCOUNT, REGION, State};
 
+mod deployment_configuration;
+mod deployments;
 mod one_off;
+mod service_deployments;
+mod service_revisions;
 mod services;
 mod task_definitions;
+mod task_sets;
 mod tasks;
+mod update;
 
 /// What is implemented.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("ContinueServiceDeployment", |context, input| context.run(input, service_deployments::decide)),
     ("DeregisterTaskDefinition", |context, input| context.run(input, task_definitions::deregister)),
     ("DescribeClusters", |context, input| context.run(input, describe_clusters)),
+    ("DescribeServiceDeployments", |context, input| context.run(input, service_deployments::describe)),
+    ("DescribeServiceRevisions", |context, input| context.run(input, service_revisions::describe)),
     ("DescribeServices", |context, input| context.run(input, services::describe)),
     ("DescribeTaskDefinition", |context, input| context.run(input, task_definitions::describe)),
-    ("DescribeTaskSets", |context, input| context.run(input, services::describe_task_sets)),
+    ("DescribeTaskSets", |context, input| context.run(input, task_sets::describe)),
     ("DescribeTasks", |context, input| context.run(input, tasks::describe)),
     ("ListClusters", |context, input| context.run(input, list_clusters)),
+    ("ListServiceDeployments", |context, input| context.run(input, service_deployments::list)),
     ("ListServices", |context, input| context.run(input, services::list)),
     ("ListTaskDefinitions", |context, input| context.run(input, task_definitions::list)),
     ("ListTasks", |context, input| context.run(input, tasks::list)),
     ("RegisterTaskDefinition", |context, input| context.run(input, task_definitions::register)),
     ("RunTask", |context, input| context.run(input, one_off::run)),
+    ("StopServiceDeployment", |context, input| context.run(input, service_deployments::stop)),
     ("StopTask", |context, input| context.run(input, one_off::stop)),
+    ("UpdateService", |context, input| context.run(input, update::update)),
 ];
 
 #[derive(Serialize)]

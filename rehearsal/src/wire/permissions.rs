@@ -81,6 +81,14 @@ impl Asked<'_> {
                 vec![arn("codedeploy", &format!("application:{}", text("applicationName")))]
             }
             (Service::Ecs, "DescribeServices") => self.of_cluster("services", "service"),
+            (Service::Ecs, "ListServiceDeployments" | "UpdateService") => {
+                vec![named("ecs", "service/", &format!("{}/{}", self.cluster(), text("service")))]
+            }
+            (Service::Ecs, "DescribeServiceDeployments") => self.each("serviceDeploymentArns", str::to_owned),
+            (Service::Ecs, "DescribeServiceRevisions") => self.each("serviceRevisionArns", str::to_owned),
+            (Service::Ecs, "StopServiceDeployment" | "ContinueServiceDeployment") => {
+                vec![text("serviceDeploymentArn").to_owned()]
+            }
             (Service::Ecs, "DescribeTasks") => self.of_cluster("tasks", "task"),
             (Service::Ecs, "RunTask") => vec![self.task_definition()],
             (Service::Ecs, "StopTask") => vec![named("ecs", "task/", &format!("{}/{}", self.cluster(), text("task")))],
@@ -134,11 +142,37 @@ impl Asked<'_> {
     /// What conditions may ask of it.
     fn keys(&self) -> BTreeMap<&'static str, String> {
         match (self.service, self.operation) {
+            (
+                Service::Ecs,
+                "ListServiceDeployments"
+                | "UpdateService"
+                | "DescribeServiceDeployments"
+                | "DescribeServiceRevisions"
+                | "StopServiceDeployment"
+                | "ContinueServiceDeployment",
+            ) => self.keys_of_service(),
             (Service::Ecs, "RunTask" | "StopTask" | "ListTasks" | "DescribeTasks" | "DescribeServices") => {
                 BTreeMap::from([("ecs:cluster", arn("ecs", &format!("cluster/{}", self.cluster())))])
             }
             _ => BTreeMap::new(),
         }
+    }
+
+    /// Of a call about deployments or revisions of one service: `…:service-revision/CLUSTER/SERVICE/ID` says which.
+    fn keys_of_service(&self) -> BTreeMap<&'static str, String> {
+        let first = |name: &str| self.input[name][0].as_str().or(self.input[name].as_str());
+        let arns = ["serviceDeploymentArn", "serviceDeploymentArns", "serviceRevisionArns"];
+        let of_arn = arns.into_iter().find_map(first).and_then(|arn| {
+            let mut parts = arn.split('/').skip(1);
+            Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+        });
+        let service = self.input["service"].as_str().unwrap_or("*");
+        let service = service.rsplit_once('/').map_or(service, |(_, name)| name);
+        let (cluster, service) = of_arn.unwrap_or_else(|| (self.cluster().to_owned(), service.to_owned()));
+        BTreeMap::from([
+            ("ecs:service", arn("ecs", &format!("service/{cluster}/{service}"))),
+            ("ecs:cluster", arn("ecs", &format!("cluster/{cluster}"))),
+        ])
     }
 
     /// Who starts a task passes it the roles of its definition.
@@ -236,6 +270,11 @@ mod tests {
                 "ecs:DescribeServices arn:aws:ecs:eu-west-1:123456789012:service/shop/orders",
                 "ecs:DescribeServices arn:aws:ecs:eu-west-1:123456789012:service/shop/cart",
             ]
+        );
+        let deployment = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/shop/orders/1";
+        assert_eq!(
+            needs(Service::Ecs, "DescribeServiceDeployments", &json!({ "serviceDeploymentArns": [deployment] }), "/"),
+            [format!("ecs:DescribeServiceDeployments {deployment}")]
         );
         let group = json!({ "applicationName": "orders", "deploymentGroupName": "orders" });
         assert_eq!(

@@ -256,6 +256,15 @@ impl State {
         id
     }
 
+    /// Queues a `RequestResponse` invocation, which nobody tries again, and returns its request id.
+    pub fn call(&mut self, function: &str, payload: impl Into<String>, now: Timestamp) -> String {
+        let name = self.function(function).map_or(function.to_owned(), |it| it.name.clone());
+        let invocation = Invocation::new(name, payload, now);
+        let id = invocation.id.clone();
+        self.invocations.push(invocation);
+        id
+    }
+
     /// Invokes a function with what AWS has to tell it. Lambda itself takes messages from queues: who settles none gets it again,
     /// and not by a retry.
     pub fn deliver(&mut self, notice: Notice, now: Timestamp) {

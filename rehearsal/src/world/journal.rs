@@ -7,8 +7,10 @@ use jiff::Timestamp;
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// The deployment itself.
+    /// A deployment that CodeDeploy carries out.
     CodeDeploy,
+    /// A deployment that ECS carries out.
+    Deployment,
     /// The scheduler and its tasks.
     Ecs,
     /// Listeners, targets, health checks.
@@ -27,6 +29,7 @@ impl fmt::Display for Who {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
             Self::CodeDeploy => "CodeDeploy",
+            Self::Deployment => "deployment",
             Self::Ecs => "ECS",
             Self::LoadBalancer => "ALB",
             Self::CloudWatch => "CloudWatch",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::deployment_configuration::Controller;
 use super::{ACCOUNT, REGION, State};
 
 /// One revision of a task definition.
@@ -49,7 +50,7 @@ pub struct Container {
     pub log: Option<(String, String)>,
 }
 
-/// An ECS service whose deployment controller is CodeDeploy.
+/// An ECS service.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Cluster.
@@ -66,7 +67,10 @@ pub struct Service {
     pub container_port: u16,
     /// Created when.
     pub created_at: Timestamp,
-    /// Task sets, oldest first. A task set that was deleted is gone from here.
+    /// Who carries out its deployments.
+    pub controller: Controller,
+    /// Task sets, oldest first. A task set that was deleted is gone from here. Where ECS carries out the deployments each is the
+    /// tasks of a service revision, and clients are told of it as an entry of `deployments`.
     pub task_sets: Vec<TaskSet>,
 }
 

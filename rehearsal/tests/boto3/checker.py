@@ -132,6 +132,8 @@ def check(shape, value, where, is_time):
         return
     kind = shape.type_name
     want(value is not None, where, "null")
+    if kind == "structure" and shape.is_document_type:
+        return
     if kind == "structure":
         want(isinstance(value, dict), where, value)
         names = {member.serialization.get("name", name): member for name, member in shape.members.items()}

@@ -19,8 +19,9 @@ class Services(unittest.TestCase):
 
     def test_clusters(self):
         arns = self.ecs.list_clusters()["clusterArns"]
-        self.assertEqual(arns, ["arn:aws:ecs:eu-west-1:123456789012:cluster/shop"])
-        answer = self.ecs.describe_clusters(clusters=arns + ["gone"])
+        cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/"
+        self.assertEqual(arns, [cluster + "market", cluster + "shop"])
+        answer = self.ecs.describe_clusters(clusters=[cluster + "shop", "gone"])
         self.assertEqual(answer["clusters"][0]["runningTasksCount"], 3)
         self.assertEqual(answer["failures"][0]["reason"], "MISSING")
 

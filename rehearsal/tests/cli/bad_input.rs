@@ -127,7 +127,7 @@ fn what_no_deployment_can_have_is_refused() {
         "hooks: { after_install: { none: true, command: ./hook } }",
         "hooks: { after_install: { timeout: 20m } }",
         "expect: { ends_at: AfterAllowTesttraffic }",
-    ]), @r#"
+    ]), @"
     mine.yaml:2:34: `0%` is no step of a shift; expected whole percent, `1%` to `99%`
     mine.yaml:2:34: `100%` is no step of a shift; expected whole percent, `1%` to `99%`
     mine.yaml:2:49: `30s` is no interval between steps; expected whole minutes, `1m` to `48h`
@@ -139,8 +139,8 @@ fn what_no_deployment_can_have_is_refused() {
     mine.yaml:2:10: unknown word `after_instal`; expected one of `before_install`, `after_install`, `after_allow_test_traffic`, `before_allow_traffic`, `after_allow_traffic`; did you mean `after_install`?
     mine.yaml:2:33: a hook that is left out runs no command; keep one of the two keys
     mine.yaml:2:36: `20m` is out of bounds; a function's timeout takes 1s to 15m
-    mine.yaml:2:20: unknown lifecycle event `AfterAllowTesttraffic`; expected one of `BeforeInstall`, `Install`, `AfterInstall`, `AllowTestTraffic`, `AfterAllowTestTraffic`, `BeforeAllowTraffic`, `AllowTraffic`, `AfterAllowTraffic`; did you mean `AfterAllowTestTraffic`?
-    "#);
+    mine.yaml:2:20: unknown lifecycle event `AfterAllowTesttraffic`; expected one of `BeforeInstall`, `Install`, `AfterInstall`, `AllowTestTraffic`, `AfterAllowTestTraffic`, `BeforeAllowTraffic`, `AllowTraffic`, `AfterAllowTraffic`, `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`, `BAKE_TIME`, `CLEAN_UP`; did you mean `AfterAllowTestTraffic`?
+    ");
 }
 
 #[test]
@@ -287,4 +287,56 @@ fn a_scenario_that_does_not_exist_is_met_with_the_nearest_that_does() {
     assert_eq!(said.code, Some(2));
     assert!(error.starts_with("no scenario and no file is called `canry`"), "{error}");
     assert!(error.ends_with("did you mean `canary`?"), "{error}");
+}
+
+#[test]
+fn what_ecs_does_not_take_is_said_with_what_it_takes() {
+    assert_snapshot!(
+        first_lines(&[
+            "engine: eks",
+            "on_ecs: { bake: 90s }",
+            "on_ecs: { pauses: [{ stage: PRODUCTION_TRAFFIC_SHIFT }] }",
+            "on_ecs: { pauses: [{ stage: SCALE_UP }] }",
+            "on_ecs: { pauses: [{ stage: PRE_SCALE_UP, continues_after: 1m, rolls_back_after: 2m }] }",
+            "on_ecs: { hooks: { after_install: { stages: [] } } }",
+            "on_ecs: { hooks: { after_install: { stages: [AFTER_INSTALL] } } }",
+            "on_ecs: { hooks: { after_install: { timeout: { after: 2d } } } }",
+            "on_ecs: { hooks: { after_install: { timeout: { after: 25h } } } }",
+            "on_ecs: { hooks: { after_install: { timeout: { after: 1h, action: stop } } } }",
+            "on_ecs: { stop: at-once }",
+            "engine: ecs\nfunction: { name: f, command: ./f }",
+            "engine: ecs\ndeployment: { stop_at: PRODUCTION_TRAFFIC_SHIFT }",
+            "engine: ecs\nhooks: { after_install: { none: true } }\ndeployment: { stop_at: AfterInstall }",
+            "expect: { ends_at: PRE_SCALE }",
+        ]),
+        @"
+        mine.yaml:2:9: unknown word `eks`; expected one of `codedeploy`, `ecs`; did you mean `ecs`?
+        mine.yaml:2:17: `1m30s` is no bake; expected whole minutes, `0s` to `24h`
+        mine.yaml:2:29: ECS takes no pause at PRODUCTION_TRAFFIC_SHIFT; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`; did you mean `PRE_PRODUCTION_TRAFFIC_SHIFT`?
+        mine.yaml:2:29: unknown word `SCALE_UP`; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`; did you mean `POST_SCALE_UP`?
+        mine.yaml:2:82: a person decides once; keep one of `continues_after` and `rolls_back_after`
+        mine.yaml:2:45: a hook needs a stage at which it is called; to leave it out write `hooks: { …: { none: true } }`
+        mine.yaml:2:46: unknown word `AFTER_INSTALL`; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`
+        mine.yaml:2:55: `2d` is not a duration; expected a duration such as `500ms`, `5s`, `3m` or `1h`
+        mine.yaml:2:46: ECS waits a day at most for a function; expected `1m` to `24h`
+        mine.yaml:2:67: unknown word `stop`; expected one of `rollback`, `continue`
+        mine.yaml:2:17: unknown word `at-once`; expected one of `rollback`, `abort`
+        mine.yaml:3:11: ECS deploys services; a function's deployment is CodeDeploy's: `engine: codedeploy`
+        mine.yaml:3:24: the deployment never waits at `PRODUCTION_TRAFFIC_SHIFT`; expected one of `PRE_SCALE_UP`, `SCALE_UP`, `POST_SCALE_UP`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT 10 %`, `POST_PRODUCTION_TRAFFIC_SHIFT`, `BAKE_TIME`; did you mean `PRODUCTION_TRAFFIC_SHIFT 10 %`?
+        mine.yaml:4:24: the deployment never waits at `AfterInstall`; expected one of `PRE_SCALE_UP`, `SCALE_UP`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT 10 %`, `POST_PRODUCTION_TRAFFIC_SHIFT`, `BAKE_TIME`
+        mine.yaml:2:20: unknown lifecycle event `PRE_SCALE`; expected one of `BeforeInstall`, `Install`, `AfterInstall`, `AllowTestTraffic`, `AfterAllowTestTraffic`, `BeforeAllowTraffic`, `AllowTraffic`, `AfterAllowTraffic`, `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`, `BAKE_TIME`, `CLEAN_UP`; did you mean `PRE_SCALE_UP`?
+        "
+    );
+}
+
+#[test]
+fn an_engine_that_is_named_beside_a_scenario_is_checked_too() {
+    let workshop = Workshop::new();
+    workshop.write("function.yaml", "story: x\nfunction: { name: f, command: ./f }\n");
+    let wrong = workshop.rehearse(&["run", "function.yaml", "--engine", "ecs"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (Some(2), ""));
+    assert!(wrong.err.contains("function.yaml:2:11: ECS deploys services"), "{}", wrong.err);
+    let unknown = workshop.rehearse(&["run", "function.yaml", "--engine", "eks"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(2), ""));
+    assert!(unknown.err.contains("expected one of `codedeploy`, `ecs`; did you mean `ecs`?"), "{}", unknown.err);
 }

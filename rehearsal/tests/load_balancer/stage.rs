@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rehearsal::alb::{Alb, AlbHandle, Settings};
 use rehearsal::clock::Clock;
+use rehearsal::world::deployment_configuration::Controller;
 use rehearsal::world::load_balancer::{
     Action, Condition, Health, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, Target, TargetGroup,
 };
@@ -88,6 +89,7 @@ pub(crate) fn world() -> Arc<World> {
             container_name: "app".to_owned(),
             container_port: 80,
             created_at: now,
+            controller: Controller::CodeDeploy,
             task_sets: task_sets.into(),
         });
     });

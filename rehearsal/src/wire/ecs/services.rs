@@ -1,11 +1,16 @@
-//! Services and their task sets.
+//! Services.
 
 use serde::{Deserialize, Serialize};
 
+use super::deployment_configuration::DeploymentConfiguration;
+use super::deployments::{self, CurrentRevision, DeploymentOut};
+use super::task_sets::{self, TaskSetOut};
 use super::{Failure, NETWORK, NetworkConfiguration, cluster_arn, existing_cluster, invalid, page, short_name};
+use crate::ecs::api;
 use crate::wire::context::{Context, Time};
 use crate::wire::refusal::Refusal;
-use crate::world::services::{Service, TaskSet, TaskSetStatus, TaskStatus};
+use crate::world::deployment_configuration::NativeService;
+use crate::world::services::{Service, TaskStatus};
 use crate::world::{ACCOUNT, REGION, State};
 
 #[derive(Deserialize)]
@@ -22,7 +27,7 @@ pub(super) struct ServiceDescriptions {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServiceOut {
+pub(super) struct ServiceOut {
     service_arn: String,
     service_name: String,
     cluster_arn: String,
@@ -39,7 +44,11 @@ struct ServiceOut {
     task_definition: Option<String>,
     deployment_configuration: DeploymentConfiguration,
     task_sets: Vec<TaskSetOut>,
-    deployments: Vec<String>,
+    deployments: Vec<DeploymentOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_service_deployment: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    current_service_revisions: Vec<CurrentRevision>,
     role_arn: String,
     events: Vec<String>,
     created_at: Time,
@@ -57,74 +66,30 @@ struct ServiceOut {
     availability_zone_rebalancing: &'static str,
 }
 
+/// One of `loadBalancers`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LoadBalancer {
+pub(super) struct LoadBalancer {
     target_group_arn: String,
     container_name: String,
     container_port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advanced_configuration: Option<AdvancedConfiguration>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DeploymentConfiguration {
-    maximum_percent: u32,
-    minimum_healthy_percent: u32,
+struct AdvancedConfiguration {
+    alternate_target_group_arn: String,
+    production_listener_rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_listener_rule: Option<String>,
+    role_arn: String,
 }
 
 #[derive(Serialize)]
 struct Controller {
     r#type: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskSetOut {
-    id: String,
-    task_set_arn: String,
-    service_arn: String,
-    cluster_arn: String,
-    started_by: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<String>,
-    status: &'static str,
-    task_definition: String,
-    computed_desired_count: u32,
-    pending_count: usize,
-    running_count: usize,
-    created_at: Time,
-    updated_at: Time,
-    launch_type: &'static str,
-    platform_version: &'static str,
-    platform_family: &'static str,
-    network_configuration: NetworkConfiguration,
-    load_balancers: Vec<LoadBalancer>,
-    service_registries: Vec<String>,
-    scale: Scale,
-    stability_status: &'static str,
-    stability_status_at: Time,
-    tags: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Scale {
-    value: f64,
-    unit: &'static str,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DescribeTaskSets {
-    cluster: Option<String>,
-    service: Option<String>,
-    task_sets: Option<Vec<String>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TaskSetDescriptions {
-    task_sets: Vec<TaskSetOut>,
-    failures: Vec<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -169,35 +134,6 @@ pub(super) fn describe(context: &Context<'_>, input: DescribeServices) -> Result
     })
 }
 
-pub(super) fn describe_task_sets(
-    context: &Context<'_>,
-    input: DescribeTaskSets,
-) -> Result<TaskSetDescriptions, Refusal> {
-    if input.cluster.is_none() || input.service.is_none() {
-        return Err(invalid("cluster and service cannot be empty."));
-    }
-    context.world.read(|state| {
-        let cluster = existing_cluster(state, input.cluster.as_deref())?;
-        let name = input.service.as_deref().map(short_name).unwrap_or_default();
-        let service = state
-            .service(&cluster, name)
-            .ok_or_else(|| Refusal::new("ServiceNotFoundException", "Service not found."))?;
-        let Some(wanted) = input.task_sets.filter(|it| !it.is_empty()) else {
-            let task_sets = service.task_sets.iter().map(|set| task_set(context, state, service, set)).collect();
-            return Ok(TaskSetDescriptions { task_sets, failures: Vec::new() });
-        };
-        let mut answer = TaskSetDescriptions { task_sets: Vec::new(), failures: Vec::new() };
-        for wanted in wanted {
-            let found = service.task_sets.iter().find(|set| set.id == wanted || task_set_arn(service, set) == wanted);
-            match found {
-                Some(set) => answer.task_sets.push(task_set(context, state, service, set)),
-                None => answer.failures.push(Failure::missing(wanted)),
-            }
-        }
-        Ok(answer)
-    })
-}
-
 /// Pages of ten unless the client wants more.
 pub(super) fn list(context: &Context<'_>, input: ListServices) -> Result<ServiceList, Refusal> {
     let all = context.world.read(|state| {
@@ -215,8 +151,9 @@ pub(super) fn list(context: &Context<'_>, input: ListServices) -> Result<Service
     Ok(ServiceList { service_arns, next_token })
 }
 
-fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
+pub(super) fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
     let primary = service.primary();
+    let native = service.controller.native();
     let count = |wanted: fn(TaskStatus) -> bool| {
         let tasks = state.tasks.iter().filter(|it| it.cluster == service.cluster && it.service == service.name);
         tasks.filter(|it| wanted(it.status)).count()
@@ -225,7 +162,10 @@ fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
         service_arn: service.arn(),
         service_name: service.name.clone(),
         cluster_arn: cluster_arn(&service.cluster),
-        load_balancers: primary.map(|set| vec![load_balancer(service, set)]).unwrap_or_default(),
+        load_balancers: match native {
+            Some(native) => vec![LoadBalancer::of_service(service, native)],
+            None => primary.map(|set| LoadBalancer::of_group(service, set.target_group.clone())).into_iter().collect(),
+        },
         service_registries: Vec::new(),
         status: "ACTIVE",
         desired_count: service.desired_count,
@@ -234,10 +174,15 @@ fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
         launch_type: "FARGATE",
         platform_version: "1.4.0",
         platform_family: "Linux",
-        task_definition: primary.map(|set| set.task_definition.clone()),
-        deployment_configuration: DeploymentConfiguration { maximum_percent: 200, minimum_healthy_percent: 100 },
-        task_sets: service.task_sets.iter().map(|set| task_set(context, state, service, set)).collect(),
-        deployments: Vec::new(),
+        task_definition: match native {
+            Some(_) => api::configured_task_definition(state, service),
+            None => primary.map(|set| set.task_definition.clone()),
+        },
+        deployment_configuration: DeploymentConfiguration::of(native.map(|native| &native.configuration)),
+        task_sets: task_sets::of(context, state, service),
+        deployments: deployments::of(context, state, service),
+        current_service_deployment: deployments::current(state, service),
+        current_service_revisions: deployments::current_revisions(state, service),
         role_arn: format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"),
         events: Vec::new(),
         created_at: context.time(service.created_at),
@@ -246,7 +191,7 @@ fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
         network_configuration: NETWORK,
         health_check_grace_period_seconds: service.health_check_grace_period.as_secs(),
         scheduling_strategy: "REPLICA",
-        deployment_controller: Controller { r#type: "CODE_DEPLOY" },
+        deployment_controller: Controller { r#type: if native.is_some() { "ECS" } else { "CODE_DEPLOY" } },
         created_by: format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
         enable_ecs_managed_tags: false,
         propagate_tags: "NONE",
@@ -255,51 +200,29 @@ fn told(context: &Context<'_>, state: &State, service: &Service) -> ServiceOut {
     }
 }
 
-fn task_set(context: &Context<'_>, state: &State, service: &Service, set: &TaskSet) -> TaskSetOut {
-    let count = |wanted: fn(TaskStatus) -> bool| state.live_tasks(&set.id).filter(|it| wanted(it.status)).count();
-    TaskSetOut {
-        id: set.id.clone(),
-        task_set_arn: task_set_arn(service, set),
-        service_arn: service.arn(),
-        cluster_arn: cluster_arn(&service.cluster),
-        started_by: "CODE_DEPLOY",
-        external_id: set.external_id.clone(),
-        status: match set.status {
-            TaskSetStatus::Primary => "PRIMARY",
-            TaskSetStatus::Active => "ACTIVE",
-            TaskSetStatus::Draining => "DRAINING",
-        },
-        task_definition: set.task_definition.clone(),
-        computed_desired_count: set.desired,
-        pending_count: count(is_pending),
-        running_count: count(|it| it == TaskStatus::Running),
-        created_at: context.time(set.created_at),
-        updated_at: context.time(set.stability_at),
-        launch_type: "FARGATE",
-        platform_version: "1.4.0",
-        platform_family: "Linux",
-        network_configuration: NETWORK,
-        load_balancers: vec![load_balancer(service, set)],
-        service_registries: Vec::new(),
-        scale: Scale { value: if set.desired == 0 { 0.0 } else { 100.0 }, unit: "PERCENT" },
-        stability_status: if set.steady { "STEADY_STATE" } else { "STABILIZING" },
-        stability_status_at: context.time(set.stability_at),
-        tags: Vec::new(),
-    }
-}
-
-fn is_pending(status: TaskStatus) -> bool {
+pub(super) fn is_pending(status: TaskStatus) -> bool {
     matches!(status, TaskStatus::Provisioning | TaskStatus::Pending)
 }
 
-fn load_balancer(service: &Service, set: &TaskSet) -> LoadBalancer {
-    LoadBalancer {
-        target_group_arn: set.target_group.clone(),
-        container_name: service.container_name.clone(),
-        container_port: service.container_port,
+impl LoadBalancer {
+    /// As a task set has it.
+    pub(super) fn of_group(service: &Service, target_group_arn: String) -> Self {
+        Self {
+            target_group_arn,
+            container_name: service.container_name.clone(),
+            container_port: service.container_port,
+            advanced_configuration: None,
+        }
     }
-}
 
-fn task_set_arn(service: &Service, set: &TaskSet) -> String {
-    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-set/{}/{}/{}", service.cluster, service.name, set.id)
+    /// As a service has it whose deployments ECS carries out: whoever uses which target group now.
+    pub(super) fn of_service(service: &Service, native: &NativeService) -> Self {
+        let advanced = AdvancedConfiguration {
+            alternate_target_group_arn: native.alternate_target_group.clone(),
+            production_listener_rule: native.production_rule.clone(),
+            test_listener_rule: native.test_rule.clone(),
+            role_arn: format!("arn:aws:iam::{ACCOUNT}:role/{}-load-balancer", service.name),
+        };
+        Self { advanced_configuration: Some(advanced), ..Self::of_group(service, native.target_group.clone()) }
+    }
 }
