@@ -59,6 +59,14 @@ pub struct CheckContext<D = Deployment> {
 }
 
 impl<D> CheckContext<D> {
+    /// Until the next look at what changes by itself: this long where this invocation waits, longer where another is called.
+    pub fn pause(&self, here: Duration) -> Duration {
+        match self.waits {
+            Waits::Here | Waits::ThenElsewhere { .. } => here,
+            Waits::Elsewhere { .. } => here.max(ELSEWHERE),
+        }
+    }
+
     /// How long it can still be waited for something, in this invocation or in others.
     pub fn left_to_wait(&self) -> Duration {
         match self.waits {
@@ -82,6 +90,9 @@ impl<D> Clone for CheckContext<D> {
         }
     }
 }
+
+/// Whoever is called again for a look need not be called more often.
+const ELSEWHERE: Duration = Duration::from_secs(10);
 
 /// How what is not so yet is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

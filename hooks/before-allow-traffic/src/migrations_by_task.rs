@@ -24,7 +24,7 @@ mod end;
 use self::end::{Course, course};
 
 /// Pause between two looks.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Pause before ECS is asked for room again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
@@ -249,7 +249,7 @@ impl MigrationsByTask {
                 }
                 Answer::not_yet(
                     format!("`{}` in {of} is {}", names.command, task.last_status),
-                    LOOK_AGAIN,
+                    context.pause(LOOK_AGAIN),
                     "Look at the task in ECS; if it only needs longer, raise the function's timeout.",
                 )
             }

@@ -112,7 +112,8 @@ impl<D: AnyDeployment> Check<D> for AlarmsStayQuiet {
             seen.push_str(&allowed);
             return Ok(Answer::yes(seen));
         }
-        let pause = (self.bake.duration() / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
+        let pause = (self.bake.duration() / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+        let pause = context.pause(pause).min(left);
         Ok(Answer::not_yet(format!("{seen} of {}{allowed}", self.bake), pause, remedy))
     }
 

@@ -65,7 +65,7 @@ impl Check for BlueIsHealthy {
         }
         if blue.running < blue.desired || targets.healthy < blue.desired as usize {
             let remedy = format!("Find out in ECS why {version} does not keep its tasks.");
-            return Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy));
+            return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
         }
         Ok(Answer::yes(seen))
     }

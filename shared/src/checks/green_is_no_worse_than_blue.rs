@@ -194,7 +194,8 @@ impl Check for GreenIsNoWorseThanBlue {
         let bake = if deployment.is_stepping() { Duration::ZERO } else { self.bake.duration() };
         let left = bake.saturating_sub(since.elapsed());
         if !left.is_zero() && left < context.left_to_wait() {
-            let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
+            let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+            let pause = context.pause(pause).min(left);
             return Ok(Answer::not_yet(seen, pause, remedy));
         }
         match judgement {

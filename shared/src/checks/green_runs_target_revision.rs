@@ -54,7 +54,7 @@ impl Check for GreenRunsTargetRevision {
         if running.is_empty() {
             return Ok(Answer::not_yet(
                 format!("green's {side} is of {wanted}; not all of its tasks run yet"),
-                LOOK_AGAIN,
+                context.pause(LOOK_AGAIN),
                 "Read the service's events in ECS: they say why no task starts.",
             ));
         }

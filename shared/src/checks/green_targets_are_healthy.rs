@@ -16,9 +16,8 @@ use crate::deployment::AnyDeployment as _;
 /// Looks in a row that must find the same: a single one may fall between two health checks.
 const LOOKS_IN_A_ROW: u32 = 2;
 
-/// Pause between two good looks, and after one that was not.
+/// Pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-const LOOK_LATER: Duration = Duration::from_millis(2500);
 
 /// As many of green's targets as tasks are wanted answer the load balancer's health checks.
 ///
@@ -102,7 +101,11 @@ impl Check for GreenTargetsAreHealthy {
             if self.ill_since().elapsed() >= grace {
                 return Ok(Answer::no(seen, remedy));
             }
-            return Ok(Answer::not_yet(format!("{seen}; grace period {} s", grace.as_secs()), LOOK_LATER, remedy));
+            return Ok(Answer::not_yet(
+                format!("{seen}; grace period {} s", grace.as_secs()),
+                context.pause(LOOK_AGAIN),
+                remedy,
+            ));
         }
         if targets.healthy >= wanted && targets.registered() == targets.healthy {
             return Ok(self.good(seen));
@@ -130,7 +133,7 @@ impl Check for GreenTargetsAreHealthy {
         }
         let remedy =
             "Compare port, path and codes of the target group's health check with what the application answers.";
-        Ok(Answer::not_yet(seen, LOOK_LATER, remedy))
+        Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy))
     }
 
     fn remember(&self) -> Option<Value> {
@@ -201,10 +204,10 @@ mod tests {
         fakes.state().targets.clear();
         let [_, none] = rows(&fakes, deployment()).await;
         assert_snapshot!(format!("{one}\n{none}"), @"
-        NOT YET (again in 2500 ms)
+        NOT YET (again in 1000 ms)
           1 of 2 targets in tg-green healthy
           do: Compare port, path and codes of the target group's health check with what the application answers.
-        NOT YET (again in 2500 ms)
+        NOT YET (again in 1000 ms)
           0 of 2 targets in tg-green healthy
           do: Compare port, path and codes of the target group's health check with what the application answers.
         ");
@@ -216,7 +219,7 @@ mod tests {
         set(&fakes, "initial", "Elb.InitialHealthChecking");
         let [_, row] = rows(&fakes, deployment()).await;
         assert_snapshot!(row, @"
-        NOT YET (again in 2500 ms)
+        NOT YET (again in 1000 ms)
           0 of 2 targets in tg-green healthy, 2 being checked for the first time
           do: Compare port, path and codes of the target group's health check with what the application answers.
         ");
@@ -246,7 +249,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         let late = told(&check, &context).await;
         assert_snapshot!(format!("{early}\n{late}"), @"
-        NOT YET (again in 2500 ms)
+        NOT YET (again in 1000 ms)
           0 of 2 targets in tg-green healthy; 10.0.0.20:8080 is unhealthy (Target.Timeout); grace period 60 s
           do: Find out in green's log why GET /health does not answer 200 within 5 s.
         FAILED

@@ -62,13 +62,13 @@ impl Check for GreenTasksAreSteady {
         }
         if !is_up {
             let remedy = "Read the service's events in ECS: they say why its tasks do not start.";
-            return Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy));
+            return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
         }
         if !green.steady {
             seen.push_str("; ECS does not call it steady yet");
             return Ok(Answer::not_yet(
                 seen,
-                LOOK_AGAIN,
+                context.pause(LOOK_AGAIN),
                 "Read the service's events in ECS: they say what it waits for.",
             ));
         }

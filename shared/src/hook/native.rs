@@ -26,7 +26,7 @@ use crate::report::{Outcome, Row, Subject, Verdict};
 use crate::stage::Stage;
 
 /// ECS calls again no sooner and no later than this. Its own pause is half a minute.
-const CALL_BACK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+const CALL_BACK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Deployments that are kept in mind while they are waited for, and for how long.
 const KNOWN: usize = 32;
@@ -100,7 +100,7 @@ impl Hook {
         {
             self.keep(&judged.rows, &mut kept);
             let again_in = again_in.clamp(CALL_BACK.0, CALL_BACK.1);
-            let seconds = again_in.as_secs();
+            let seconds = again_in.as_millis().div_ceil(1000);
             let report = judged.report(self.stage, started.elapsed(), left).cleaned(&self.redactions);
             info!(deployment.id = %id, status = "IN_PROGRESS", "{}", report.waiting_line(&format!("asked again in {seconds} s")));
             return json!({"hookStatus": "IN_PROGRESS", "callBackDelay": seconds, "hookDetails": kept.details()});

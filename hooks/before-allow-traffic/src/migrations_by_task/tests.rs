@@ -79,7 +79,7 @@ async fn the_tool_runs_beside_green_and_passes_with_exit_code_0() {
     let fakes = Fakes::well();
     let context = context(&fakes);
     assert_snapshot!(told(&check, &context).await, @"
-    NOT YET (again in 3000 ms)
+    NOT YET (again in 2000 ms)
       `alembic upgrade head` in task 00000000 of orders:42 is RUNNING
       do: Look at the task in ECS; if it only needs longer, raise the function's timeout.
     ");
