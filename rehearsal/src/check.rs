@@ -63,8 +63,10 @@ fn group(template: &Path) -> Result<Group, String> {
 }
 
 /// Top-level keys that only a scenario has.
-const OF_A_SCENARIO: [&str; 12] = [
+const OF_A_SCENARIO: [&str; 14] = [
     "story",
+    "engine",
+    "on_ecs",
     "template",
     "service",
     "blue",

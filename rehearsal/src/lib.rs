@@ -11,6 +11,7 @@ pub mod clock;
 pub mod cloudformation;
 pub mod cloudwatch;
 pub mod codedeploy;
+pub mod conversion;
 mod cut;
 pub mod database;
 mod database_certificate;

@@ -9,6 +9,7 @@ use rehearsal::reaper;
 use rehearsal::scenario::Scenario;
 
 mod check;
+mod convert;
 mod matrix;
 mod mutate;
 mod play;
@@ -48,6 +49,8 @@ enum Verb {
         #[arg(long, value_enum, default_value_t = check::Engine::Postgres)]
         engine: check::Engine,
     },
+    /// Prints the deployment configuration with which ECS itself does what an AppSpec and its deployment group do
+    Convert(convert::Convert),
     /// Fills in AppSpec files
     #[command(subcommand, name = "appspec")]
     AppSpec(render::AppSpec),
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Matrix(matrix) => in_runtime(matrix.go()),
         Verb::Check { files, template, engine } => check::files(&files, template.as_deref(), engine),
         Verb::AppSpec(app_spec) => app_spec.go(),
+        Verb::Convert(convert) => convert.go(),
         Verb::Schema { of } => schema(of),
         Verb::List => list(),
         Verb::Run(run) => in_runtime(run.go()),

@@ -151,7 +151,7 @@ fn engine(text: &str) -> Result<DeploymentEngine, String> {
     named.ok_or_else(|| greenlight::document::one_of(text, &engines.map(DeploymentEngine::name)))
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected a parameter's name, `=` and its value")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -47,6 +47,7 @@ mod xml;
 pub use calls::Call;
 use calls::Calls;
 pub use dispatch::implemented;
+pub use ecs::told_deployment_configuration;
 
 /// The endpoint before it is started.
 pub struct Wire {

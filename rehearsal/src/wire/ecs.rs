@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Operation};
 use super::refusal::Refusal;
+use crate::world::deployment_configuration::DeploymentConfiguration as KnownConfiguration;
 use crate::world::services::TaskStatus;
 use crate::world::{ACCOUNT, REGION, State};
 
@@ -18,6 +19,13 @@ mod task_definitions;
 mod task_sets;
 mod tasks;
 mod update;
+
+use deployment_configuration::DeploymentConfiguration;
+
+/// `deploymentConfiguration` as a client is told it.
+pub fn told_deployment_configuration(known: &KnownConfiguration) -> serde_json::Value {
+    serde_json::to_value(DeploymentConfiguration::of(Some(known))).expect("plain data with text keys")
+}
 
 /// What is implemented.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
