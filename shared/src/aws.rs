@@ -17,6 +17,7 @@ mod listeners;
 mod load_balancing;
 mod logs;
 mod metrics;
+mod native;
 mod objects;
 mod one_off;
 mod parameters;

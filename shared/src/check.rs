@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::deployment::{AnyDeployment, Deployment};
@@ -28,6 +30,16 @@ pub trait Check<D: AnyDeployment = Deployment>: Send + Sync {
     /// Asks it once. Waiting, asking again and the deadline are the caller's: return [`Answer::NotYet`] instead of
     /// sleeping. An error means that nobody knows, never that the answer is no.
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell>;
+
+    /// What another invocation must know to go on where this one ends; `None` where every look begins anew. No secret.
+    fn remember(&self) -> Option<Value> {
+        None
+    }
+
+    /// Takes up what an earlier invocation remembered. Whatever it does not understand it ignores.
+    fn recall(&self, remembered: &Value) {
+        let _ = remembered;
+    }
 }
 
 /// All a check may know. It reads neither the environment nor the clock nor the engine.
@@ -40,8 +52,30 @@ pub struct CheckContext<D = Deployment> {
     pub now: jiff::Timestamp,
     /// When the whole invocation must have answered.
     pub deadline: Deadline,
+    /// How what is not so yet is waited for.
+    pub waits: Waits,
     /// The ways to ask the outside world.
     pub ports: Ports,
+}
+
+impl<D> CheckContext<D> {
+    /// Until the next look at what changes by itself: this long where this invocation waits, longer where another is called.
+    pub fn pause(&self, here: Duration) -> Duration {
+        match self.waits {
+            Waits::Here | Waits::ThenElsewhere { .. } => here,
+            Waits::Elsewhere { .. } => here.max(ELSEWHERE),
+        }
+    }
+
+    /// How long it can still be waited for something, in this invocation or in others.
+    pub fn left_to_wait(&self) -> Duration {
+        match self.waits {
+            Waits::Here => self.deadline.left_for_questions(),
+            Waits::ThenElsewhere { until } | Waits::Elsewhere { until } => {
+                until.saturating_duration_since(Instant::now())
+            }
+        }
+    }
 }
 
 impl<D> Clone for CheckContext<D> {
@@ -51,9 +85,30 @@ impl<D> Clone for CheckContext<D> {
             deployment: Arc::clone(&self.deployment),
             now: self.now,
             deadline: self.deadline,
+            waits: self.waits,
             ports: self.ports.clone(),
         }
     }
+}
+
+/// Whoever is called again for a look need not be called more often.
+const ELSEWHERE: Duration = Duration::from_secs(10);
+
+/// How what is not so yet is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// In this invocation, as long as it lasts.
+    Here,
+    /// In this invocation as long as it lasts, then in another.
+    ThenElsewhere {
+        /// When nothing is waited for any more.
+        until: Instant,
+    },
+    /// In another invocation, but for a moment: whoever called calls again.
+    Elsewhere {
+        /// When nothing is waited for any more.
+        until: Instant,
+    },
 }
 
 /// What a check found.

@@ -30,6 +30,7 @@ mod route;
 mod secret_source;
 mod secrets_exist;
 mod sending;
+pub mod since;
 mod targets;
 mod task_definition_is_active;
 mod version_answers;

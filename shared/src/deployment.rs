@@ -8,13 +8,17 @@
 
 use std::fmt;
 
-use crate::appspec::AppSpec;
+use crate::lifecycle_stage::LifecycleStage;
 
+mod engine;
 mod function;
+mod terms;
 
+pub use self::engine::{Engine, NativeDeployment};
 pub use self::function::{Alias, FunctionDeployment, VersionShift};
+pub use self::terms::Terms;
 
-/// `d-` and nine characters, given by CodeDeploy.
+/// `d-` and nine characters, given by CodeDeploy; the last part of a service deployment's ARN, given by ECS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeploymentId(pub String);
 
@@ -39,34 +43,28 @@ impl fmt::Display for HookExecutionId {
 pub struct Deployment {
     /// Its id.
     pub id: DeploymentId,
-    /// CodeDeploy application.
-    pub application: String,
-    /// CodeDeploy deployment group.
-    pub group: String,
-    /// Name of the deployment configuration, for example `CodeDeployDefault.ECSCanary10Percent5Minutes`.
-    pub config: String,
-    /// Who started it: `user`, `codeDeployRollback`, `CloudFormation`, …
-    pub creator: String,
-    /// CodeDeploy's word for its state: `InProgress`, `Stopped`, …
-    pub status: String,
+    /// Who carries it out, and what only that one knows.
+    pub engine: Engine,
     /// Set when this deployment leads back to an older version.
     pub rollback: Option<Rollback>,
-    /// What CodeDeploy does when the deployment fails.
+    /// What happens by itself when the deployment fails.
     pub auto_rollback: AutoRollback,
-    /// The alarms that stop the deployment: the group's, or the deployment's override.
+    /// The alarms that stop the deployment: the group's or the service's, or the deployment's override.
     pub alarms: AlarmConfiguration,
-    /// Minutes that blue is kept after the shift; `None` when blue is never terminated.
+    /// Minutes that blue is kept after the shift, for ECS its bake time; `None` when blue is never terminated.
     pub termination_wait_minutes: Option<u32>,
     /// Lifecycle events that CodeDeploy reports as in progress right now.
     pub events_in_progress: Vec<String>,
-    /// When CodeDeploy began to move production, as far as it has.
+    /// When production began to move, as far as it has. ECS does not say: its deployment's beginning.
     pub shift_began: Option<jiff::Timestamp>,
     /// The ECS service.
     pub service: Service,
-    /// The task definition that is being deployed: ARN with revision, from the AppSpec.
+    /// The task definition that is being deployed: ARN with revision.
     pub target_task_definition: String,
-    /// The AppSpec of the revision.
-    pub app_spec: AppSpec,
+    /// The container that the load balancer talks to: of the AppSpec, or of the service's revision.
+    pub container_name: String,
+    /// Its port.
+    pub container_port: u16,
     /// The task set that serves production when the deployment starts.
     pub blue: Option<TaskSet>,
     /// The newcomer; there is none before Install.
@@ -92,10 +90,14 @@ pub enum Deployed {
 pub trait AnyDeployment: Send + Sync + 'static {
     /// Its id.
     fn id(&self) -> &DeploymentId;
-    /// CodeDeploy application.
-    fn application(&self) -> &str;
-    /// CodeDeploy deployment group.
-    fn group(&self) -> &str;
+    /// Two names that tell whose it is: CodeDeploy's application and deployment group, or ECS's cluster and service.
+    fn names(&self) -> (&str, &str);
+    /// Whose settings it follows, for people: `group orders`, `service orders`.
+    fn settings_of(&self) -> String;
+    /// What things are called by whoever carries it out.
+    fn terms(&self) -> &'static Terms;
+    /// Whether production has moved by a step only, and stays there until ECS takes the next.
+    fn is_stepping(&self) -> bool;
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.
@@ -106,36 +108,75 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn events_in_progress(&self) -> &[String];
 }
 
-macro_rules! any_deployment {
-    ($deployment:ty) => {
-        impl AnyDeployment for $deployment {
-            fn id(&self) -> &DeploymentId {
-                &self.id
-            }
-            fn application(&self) -> &str {
-                &self.application
-            }
-            fn group(&self) -> &str {
-                &self.group
-            }
-            fn rollback(&self) -> Option<&Rollback> {
-                self.rollback.as_ref()
-            }
-            fn auto_rollback(&self) -> &AutoRollback {
-                &self.auto_rollback
-            }
-            fn alarms(&self) -> &AlarmConfiguration {
-                &self.alarms
-            }
-            fn events_in_progress(&self) -> &[String] {
-                &self.events_in_progress
-            }
+/// The parts that both have under the same names.
+macro_rules! common_parts {
+    () => {
+        fn id(&self) -> &DeploymentId {
+            &self.id
+        }
+        fn rollback(&self) -> Option<&Rollback> {
+            self.rollback.as_ref()
+        }
+        fn auto_rollback(&self) -> &AutoRollback {
+            &self.auto_rollback
+        }
+        fn alarms(&self) -> &AlarmConfiguration {
+            &self.alarms
+        }
+        fn events_in_progress(&self) -> &[String] {
+            &self.events_in_progress
         }
     };
 }
 
-any_deployment!(Deployment);
-any_deployment!(FunctionDeployment);
+impl AnyDeployment for Deployment {
+    common_parts!();
+
+    fn names(&self) -> (&str, &str) {
+        match &self.engine {
+            Engine::CodeDeploy { application, group } => (application, group),
+            Engine::Ecs(_) => (&self.service.cluster, &self.service.name),
+        }
+    }
+
+    fn settings_of(&self) -> String {
+        match &self.engine {
+            Engine::CodeDeploy { group, .. } => format!("group {group}"),
+            Engine::Ecs(_) => format!("service {}", self.service.name),
+        }
+    }
+
+    fn terms(&self) -> &'static Terms {
+        match &self.engine {
+            Engine::CodeDeploy { .. } => &Terms::OF_CODEDEPLOY,
+            Engine::Ecs(_) => &Terms::OF_ECS,
+        }
+    }
+
+    fn is_stepping(&self) -> bool {
+        matches!(&self.engine, Engine::Ecs(native) if native.stage == LifecycleStage::PreProductionTrafficShift)
+    }
+}
+
+impl AnyDeployment for FunctionDeployment {
+    common_parts!();
+
+    fn names(&self) -> (&str, &str) {
+        (&self.application, &self.group)
+    }
+
+    fn settings_of(&self) -> String {
+        format!("group {}", self.group)
+    }
+
+    fn terms(&self) -> &'static Terms {
+        &Terms::OF_CODEDEPLOY
+    }
+
+    fn is_stepping(&self) -> bool {
+        false
+    }
+}
 
 /// Why a deployment counts as a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,16 +228,16 @@ pub struct Service {
     pub health_check_grace_seconds: u32,
 }
 
-/// One side of the deployment.
+/// One side of the deployment: a task set, or a service revision as ECS runs it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskSet {
-    /// `ecs-svc/…`.
+    /// `ecs-svc/…`; tasks name it as who started them.
     pub id: String,
     /// ARN with revision.
     pub task_definition: String,
-    /// `PRIMARY`, `ACTIVE` or `DRAINING`.
+    /// `PRIMARY`, `ACTIVE` or `DRAINING`. Of a deployment by ECS, green is `PRIMARY` from its beginning on.
     pub status: String,
-    /// Whether ECS calls it `STEADY_STATE`.
+    /// Whether ECS calls it `STEADY_STATE`, or its rollout `COMPLETED`.
     pub steady: bool,
     /// Tasks wanted.
     pub desired: u32,
@@ -204,6 +245,8 @@ pub struct TaskSet {
     pub pending: u32,
     /// Tasks running.
     pub running: u32,
+    /// Tasks that failed to start or stopped by themselves, where ECS counts them: in its own deployments.
+    pub failed: Option<u32>,
     /// Share of production traffic in percent, as CodeDeploy reports it; `None` when it does not say.
     pub traffic_percent: Option<f64>,
     /// ARN of the target group its tasks are registered in.
@@ -245,6 +288,8 @@ pub struct HealthCheck {
 pub struct Listener {
     /// Its ARN.
     pub arn: String,
+    /// The only rule that is this service's, where it is known: ECS moves traffic by rule, CodeDeploy by listener.
+    pub rule: Option<String>,
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`, …
     pub protocol: String,
     /// Its port.
@@ -294,7 +339,23 @@ pub enum Action {
     Other(String),
 }
 
+impl Deployment {
+    /// Whether the service is new: nobody is on anything yet.
+    pub fn is_first(&self) -> bool {
+        self.blue.is_none() && matches!(self.engine, Engine::Ecs(_))
+    }
+}
+
 impl Listener {
+    /// The same with this rule only, where one is given: the others are of other services.
+    pub fn narrowed(mut self, rule: Option<&str>) -> Self {
+        if let Some(rule) = rule {
+            self.rules.retain(|it| it.arn == rule);
+            self.rule = Some(rule.to_owned());
+        }
+        self
+    }
+
     /// Every target group this listener forwards to with a weight above zero, and its weight.
     pub fn weights(&self) -> impl Iterator<Item = (&str, u32)> {
         self.rules
@@ -319,5 +380,13 @@ impl TaskSet {
     /// `orders:42`: the short name of what it runs.
     pub fn version(&self) -> &str {
         self.task_definition.rsplit('/').next().unwrap_or(&self.task_definition)
+    }
+
+    /// The same, in the target group that is known of it where ECS does not say.
+    pub(crate) fn in_group_of(mut self, known: &Self) -> Self {
+        if self.target_group_arn.is_empty() {
+            self.target_group_arn.clone_from(&known.target_group_arn);
+        }
+        self
     }
 }

@@ -9,14 +9,19 @@ use sha2::{Digest, Sha256};
 use crate::appspec::AppSpec;
 use crate::check::CannotTell;
 use crate::deployment::{
-    AlarmConfiguration, AutoRollback, Deployment, DeploymentId, FunctionDeployment, Listener, Rollback, Service,
-    TargetGroup, TaskSet, family_and_revision,
+    AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Engine, FunctionDeployment, Listener, Rollback,
+    Service, TargetGroup, TaskSet, family_and_revision,
 };
 use crate::document::Mistakes;
 
 mod function;
+mod native;
 
 pub use self::function::{FunctionTarget, assemble_function, function_app_spec};
+pub use self::native::{
+    Balancing, NativeDeployments, NativeParts, NativeRecord, Revision as ServiceRevision, assemble_native, listener_of,
+    without_load_balancer,
+};
 
 /// Where deployments are looked up.
 #[async_trait]
@@ -259,19 +264,16 @@ pub fn assemble(record: Record, parts: Parts) -> Deployment {
         events_in_progress: target.events_in_progress,
         shift_began: target.shift_began,
         service,
-        target_task_definition: app_spec.task_definition.clone(),
-        app_spec,
+        target_task_definition: app_spec.task_definition,
+        container_name: app_spec.container_name,
+        container_port: app_spec.container_port,
         blue,
         green,
         target_groups,
         production,
         test,
         id: record.id,
-        application: record.application,
-        group: record.group,
-        config: record.config,
-        creator: record.creator,
-        status: record.status,
+        engine: Engine::CodeDeploy { application: record.application, group: record.group },
     }
 }
 

@@ -1,10 +1,15 @@
-//! The event a hook is called with: which deployment, and where the answer goes. Nothing else is in it.
+//! The event a hook is called with: which deployment, and where the answer goes. Nothing else is in CodeDeploy's; that of ECS
+//! is in `lifecycle`.
 //!
 //! <https://docs.aws.amazon.com/codedeploy/latest/userguide/tutorial-ecs-with-hooks-create-hooks.html>
 
 use serde_json::{Map, Value};
 
 use crate::deployment::{DeploymentId, HookExecutionId};
+
+mod lifecycle;
+
+pub use self::lifecycle::{LifecycleEvent, ServiceDeploymentArn};
 
 const DEPLOYMENT: &str = "DeploymentId";
 const EXECUTION: &str = "LifecycleEventHookExecutionId";
@@ -78,7 +83,7 @@ fn names(keys: &Map<String, Value>) -> String {
     shown.join(", ")
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

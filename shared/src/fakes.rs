@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::check::{CannotTell, CheckContext};
+use crate::check::{CannotTell, CheckContext, Waits};
 use crate::deadline::Deadline;
 use crate::deployment::{Alias, Listener, TaskSet};
 use crate::load::{self, Barrage, Fault as LoadFault, Load, Sender, Tally};
@@ -31,7 +31,7 @@ pub use self::engine::{EngineState, FakeEngine, Fault};
 pub use self::functions::{failed, returned};
 pub use self::samples::{
     BLUE_GROUP, BLUE_TASK_DEFINITION, GREEN_GROUP, GREEN_TASK_DEFINITION, PRODUCTION_LISTENER, TEST_LISTENER, answer,
-    deployment, forward, function_deployment, healthy, listener, task, task_definition, task_set,
+    deployment, forward, function_deployment, healthy, listener, native_record, task, task_definition, task_set,
 };
 
 /// The outside world. Clones share one state.
@@ -91,6 +91,8 @@ pub struct State {
     pub returns: VecDeque<Result<Option<Invoked>, bool>>,
     /// Invocations that were made, in order.
     pub calls: Vec<FunctionCall>,
+    /// Events that were left for functions: name and JSON text.
+    pub sent: Vec<(String, String)>,
     /// Set while no port can be asked; the flag says whether asking again may help.
     pub unreachable: Option<bool>,
 }
@@ -165,6 +167,7 @@ impl Fakes {
     /// As [`Self::context`], about another deployment.
     pub fn context_of<D>(&self, stage: Stage, deployment: D) -> CheckContext<D> {
         CheckContext {
+            waits: Waits::Here,
             stage,
             deployment: Arc::new(deployment),
             now: "2026-11-21T12:30:00Z".parse().expect("a time"),

@@ -14,11 +14,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::answer::{self, Answers, Delivery, DeliveryError, deliver};
-use crate::check::{Check, CheckContext};
+use crate::check::{Check, CheckContext, Waits};
 use crate::deadline::Deadline;
 use crate::deployment::{AnyDeployment, Deployed, Deployment, DeploymentId, FunctionDeployment};
-use crate::discovery::{Deployments, DiscoveryError, Platform, Record};
-use crate::event::{Event, EventError};
+use crate::discovery::{Deployments, DiscoveryError, NativeDeployments, Platform, Record};
+use crate::event::{Event, EventError, LifecycleEvent};
+use crate::kept::Kept;
 use crate::log;
 use crate::plan_source::{Found, PlanLookupError, look_up, look_up_of_function};
 use crate::ports::{Caller, Parameters, Ports};
@@ -26,9 +27,14 @@ use crate::questions::{Checks, Made, OfFunctions, PlanError, Questions};
 use crate::redaction::Redactions;
 use crate::report::words::chain;
 use crate::report::{Outcome, Report, Row, Subject, Verdict};
-use crate::run::{Stopped, ask_all, panic_text};
+use crate::run::{Asked, Stopped, ask_all, panic_text};
 use crate::stage::Stage;
 use crate::watchdog::Watchdog;
+
+mod later;
+mod native;
+
+pub use self::native::Waiting;
 
 /// Makes a way to answer that shares nothing with any other.
 pub type LastResort = Arc<dyn Fn() -> Result<Arc<dyn Answers>, PlanError> + Send + Sync>;
@@ -38,6 +44,8 @@ pub type LastResort = Arc<dyn Fn() -> Result<Arc<dyn Answers>, PlanError> + Send
 pub struct Outside {
     /// Where deployments are looked up.
     pub deployments: Arc<dyn Deployments>,
+    /// The same of those that ECS carries out.
+    pub native: Arc<dyn NativeDeployments>,
     /// Where plans may lie.
     pub parameters: Arc<dyn Parameters>,
     /// Where answers go.
@@ -60,8 +68,12 @@ pub struct Hook {
     pub plan: Option<String>,
     /// The Region, for the command that delivers an answer by hand.
     pub region: String,
+    /// The function's own name, under which it calls itself again.
+    pub function: Option<String>,
     /// Every secret that was read.
     pub redactions: Redactions,
+    /// Deployments that are waited for.
+    pub waiting: Waiting,
 }
 
 /// Why the function itself fails.
@@ -95,6 +107,13 @@ impl Hook {
     /// Handles one event with this much time left, and returns the report.
     pub async fn handle(&self, event: &Value, left: Duration) -> Result<Value, HookError> {
         let deadline = Deadline::after(left);
+        if LifecycleEvent::is_one(event) {
+            let event = LifecycleEvent::read(event).inspect_err(|error| {
+                error!(stage = %self.stage, "nobody can be answered: {error}; ECS rolls back what calls a hook that fails");
+            })?;
+            return Ok(self.handle_native(&event, deadline, left).await);
+        }
+        let written = event;
         let event = Event::read(event).inspect_err(|error| {
             error!(stage = %self.stage, "nobody can be answered: {error}; CodeDeploy waits up to an hour for an answer");
         })?;
@@ -106,21 +125,17 @@ impl Hook {
         );
         let mut watchdog = self.watchdog(&event, deadline);
         let started = Instant::now();
-        let judged = AssertUnwindSafe(self.judge(&event.deployment, deadline, &watchdog)).catch_unwind();
-        let judged = timeout_at(deadline.last_resort.min(deadline.questions_end + 2 * LOOK_AGAIN), judged).await;
-        let (subject, plan, rows) = match judged {
-            Ok(Ok(judged)) => (judged.subject, judged.plan, judged.rows),
-            Ok(Err(panic)) => {
-                let row = failed("hook-works", "Does the hook itself work?", panic_text(panic.as_ref()), BROKEN);
-                (Subject::unknown(event.deployment.clone()), None, vec![row])
-            }
-            Err(_) => {
-                let row = failed("hook-works", "Does the hook itself work?", "the time was over".to_owned(), BROKEN);
-                (Subject::unknown(event.deployment.clone()), None, vec![row])
-            }
-        };
-        let report = Report { stage: self.stage, subject, plan, rows, used: started.elapsed(), given: left };
-        let (verdict, output) = self.tell(report);
+        let id = &event.deployment;
+        let judged = guarded(id, deadline, self.judge(id, written, deadline, &watchdog)).await;
+        if later::again_in(&judged.rows).is_some()
+            && watchdog.claim()
+            && self.calls_again(id, written, &judged, &deadline).await
+        {
+            let report = judged.report(self.stage, started.elapsed(), left).cleaned(&self.redactions);
+            info!(deployment.id = %id, "{}", report.waiting_line("this function has called itself to go on"));
+            return Ok(json!({"verdict": "wait"}));
+        }
+        let (verdict, output) = self.tell(judged.report(self.stage, started.elapsed(), left));
         if !watchdog.claim() {
             error!(deployment.id = %event.deployment, "this report came too late: the watchdog answers in its place");
             // Until it has: returning freezes its thread. Where it could not, Lambda must know that this invocation failed.
@@ -174,8 +189,12 @@ impl Hook {
     }
 
     /// All questions, from what is deployed to the last check.
-    async fn judge(&self, id: &DeploymentId, deadline: Deadline, watchdog: &Answering) -> Judged {
-        let mut judged = Judged { subject: Subject::unknown(id.clone()), plan: None, rows: Vec::new() };
+    async fn judge(&self, id: &DeploymentId, event: &Value, deadline: Deadline, watchdog: &Answering) -> Judged {
+        let mut judged = Judged::of(id.clone());
+        let before = match Kept::read(event, self.stage.event_name(), jiff::Timestamp::now()) {
+            Ok(before) => before,
+            Err(error) => return judged.with(later::unreadable(&error.to_string())),
+        };
         let deployed = match self.discover(id, deadline, &mut judged.subject).await {
             Ok(Some(deployed)) => deployed,
             Ok(None) => {
@@ -185,17 +204,17 @@ impl Hook {
             Err(row) => return judged.with(row),
         };
         match deployed {
-            Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline).await,
-            Deployed::Function(deployment) => self.judge_function(judged, *deployment, deadline).await,
+            Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline, before).await,
+            Deployed::Function(deployment) => self.judge_function(judged, *deployment, deadline, before).await,
         }
     }
 
-    async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline) -> Judged {
+    async fn judge_service(&self, judged: Judged, deployment: Deployment, deadline: Deadline, before: Kept) -> Judged {
         let started = Instant::now();
-        let context = self.context(deployment, deadline);
+        let context = self.context(deployment, deadline, self.waits(&before));
         let (tasks, parameters) = (context.ports.tasks(), self.outside.parameters.as_ref());
         let plan = || look_up(&context.deployment, tasks, parameters, self.plan.as_deref());
-        let mut judged = self.ask_about(judged, &context, &self.checks.service, plan).await;
+        let mut judged = self.ask_about(judged, &context, &self.checks.service, plan, before).await;
         if started.elapsed() > STILL_TRUE {
             judged.subject = look_again(&context).await.unwrap_or(judged.subject);
         }
@@ -203,15 +222,21 @@ impl Hook {
     }
 
     /// Where the alias leads is asked beside everything else: it is only told. Until it is known CodeDeploy's word counts.
-    async fn judge_function(&self, judged: Judged, deployment: FunctionDeployment, deadline: Deadline) -> Judged {
-        let Some(OfFunctions { checks, traffic: look }) = &self.checks.function else {
+    async fn judge_function(
+        &self,
+        judged: Judged,
+        deployment: FunctionDeployment,
+        deadline: Deadline,
+        before: Kept,
+    ) -> Judged {
+        let Some(OfFunctions { checks, traffic: look, .. }) = &self.checks.function else {
             return judged.with(not_of_functions(self.stage, &deployment));
         };
         let started = Instant::now();
-        let context = self.context(deployment, deadline);
+        let context = self.context(deployment, deadline, self.waits(&before));
         let parameters = self.outside.parameters.as_ref();
         let plan = || look_up_of_function(&context.deployment, parameters, self.plan.as_deref());
-        let asked = self.ask_about(judged, &context, checks, plan);
+        let asked = self.ask_about(judged, &context, checks, plan, before);
         let (mut judged, mut traffic) = tokio::join!(asked, look(&context));
         if started.elapsed() > STILL_TRUE {
             traffic = look(&context).await.or(traffic);
@@ -222,7 +247,7 @@ impl Hook {
         judged
     }
 
-    fn context<D: AnyDeployment>(&self, deployment: D, deadline: Deadline) -> CheckContext<D> {
+    fn context<D: AnyDeployment>(&self, deployment: D, deadline: Deadline, waits: Waits) -> CheckContext<D> {
         let caller = Caller { hook: self.stage.hook_name(), deployment: deployment.id().clone() };
         let ports = (self.outside.ports)(caller).guarded_by(self.redactions.clone());
         CheckContext {
@@ -230,6 +255,7 @@ impl Hook {
             deployment: Arc::new(deployment),
             now: jiff::Timestamp::now(),
             deadline,
+            waits,
             ports,
         }
     }
@@ -240,18 +266,20 @@ impl Hook {
         context: &CheckContext<D>,
         checks: &Checks<D>,
         look_up: impl Fn() -> F,
+        before: Kept,
     ) -> Judged
     where
         F: Future<Output = Result<Found, PlanLookupError>>,
     {
         match wired(self.stage, context.deployment.events_in_progress()) {
             Some(row) if row.outcome != Outcome::Passed => return judged.with(row),
-            row => judged.rows.extend(row),
+            row => judged.rows.extend(row.map(Asked::from)),
         }
-        match self.question(context, checks, look_up).await {
+        match self.question(context, checks, look_up, &before).await {
             Ok((source, asked)) => {
                 judged.plan = Some(source);
                 judged.rows.extend(asked);
+                judged.kept = Some(before);
                 judged
             }
             Err(row) => judged.with(row),
@@ -343,7 +371,8 @@ impl Hook {
         context: &CheckContext<D>,
         checks: &Checks<D>,
         look_up: impl Fn() -> F,
-    ) -> Result<(String, Vec<Row>), Row>
+        kept: &Kept,
+    ) -> Result<(String, Vec<Asked>), Row>
     where
         F: Future<Output = Result<Found, PlanLookupError>>,
     {
@@ -359,9 +388,9 @@ impl Hook {
             let planned = async {
                 let source = plan.await?;
                 let planned = made(&source, || (checks.planned)(known.get().expect("it was looked up")))?;
-                Ok((source, ask_all(&planned, context, &known, &stopped).await))
+                Ok((source, ask_all(&planned, context, &known, &stopped, kept).await))
             };
-            let fixed = async { Ok(ask_all(&fixed, context, &known, &stopped).await) };
+            let fixed = async { Ok(ask_all(&fixed, context, &known, &stopped, kept).await) };
             let (mut rows, (source, more)) = tokio::try_join!(fixed, planned)?;
             rows.extend(more);
             Ok((source, rows))
@@ -453,7 +482,8 @@ const CORRECT: &str = "Correct the plan at the place that is named, then redeplo
 async fn look_again(context: &CheckContext) -> Option<Subject> {
     let mut deployment = Deployment::clone(&context.deployment);
     let asked = AssertUnwindSafe(context.ports.targets().listener(&deployment.production.arn)).catch_unwind();
-    deployment.production = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    let now = tokio::time::timeout(LOOK_AGAIN, asked).await.ok()?.ok()?.ok()?;
+    deployment.production = now.narrowed(deployment.production.rule.as_deref());
     Some(Subject::described(&deployment))
 }
 
@@ -461,13 +491,35 @@ async fn look_again(context: &CheckContext) -> Option<Subject> {
 struct Judged {
     subject: Subject,
     plan: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<Asked>,
+    /// What earlier invocations knew, where checks were asked.
+    kept: Option<Kept>,
 }
 
 impl Judged {
+    fn of(id: DeploymentId) -> Self {
+        Self { subject: Subject::unknown(id), plan: None, rows: Vec::new(), kept: None }
+    }
+
     fn with(mut self, row: Row) -> Self {
-        self.rows.push(row);
+        self.rows.push(row.into());
         self
+    }
+
+    fn report(self, stage: Stage, used: Duration, given: Duration) -> Report {
+        let rows = self.rows.into_iter().map(|asked| asked.row).collect();
+        Report { stage, subject: self.subject, plan: self.plan, rows, used, given }
+    }
+}
+
+/// What comes of judging, or the row that says why nothing did.
+async fn guarded(id: &DeploymentId, deadline: Deadline, judge: impl Future<Output = Judged>) -> Judged {
+    let broken = |why| Judged::of(id.clone()).with(failed("hook-works", "Does the hook itself work?", why, BROKEN));
+    let limit = deadline.last_resort.min(deadline.questions_end + 2 * LOOK_AGAIN);
+    match timeout_at(limit, AssertUnwindSafe(judge).catch_unwind()).await {
+        Ok(Ok(judged)) => judged,
+        Ok(Err(panic)) => broken(panic_text(panic.as_ref())),
+        Err(_) => broken("the time was over".to_owned()),
     }
 }
 

@@ -29,6 +29,7 @@ pub mod run;
 
 pub mod answer;
 pub mod hook;
+pub mod kept;
 pub mod log;
 mod watchdog;
 

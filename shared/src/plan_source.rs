@@ -48,7 +48,7 @@ pub async fn look_up(
     let parameter = parameter(deployment, parameters);
     let (definition, parameter) = tokio::join!(tasks.task_definition(&deployment.target_task_definition), parameter);
     if let Some(definition) = definition?
-        && let Some((container, text)) = label(&definition, &deployment.app_spec.container_name)?
+        && let Some((container, text)) = label(&definition, &deployment.container_name)?
     {
         let source = format!("label {LABEL} of container {container} in {}", version(&definition));
         return parse(text, source);
@@ -71,7 +71,8 @@ async fn parameter(
     deployment: &impl AnyDeployment,
     parameters: &dyn Parameters,
 ) -> Result<Option<(String, String)>, CannotTell> {
-    match parameter_name(deployment.application(), deployment.group()) {
+    let (first, second) = deployment.names();
+    match parameter_name(first, second) {
         Some(name) => Ok(parameters.parameter(&name).await?.map(|text| (name, text))),
         None => Ok(None),
     }

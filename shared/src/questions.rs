@@ -7,10 +7,11 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use crate::check::{Check, CheckContext};
+use crate::check::{CannotTell, Check, CheckContext};
 use crate::deployment::{AnyDeployment, Deployment, FunctionDeployment};
 use crate::hook::LOOK_AGAIN;
 use crate::plan::Plan;
+use crate::ports::Ports;
 use crate::report::traffic::Traffic;
 
 /// Why the plan asks for what cannot be.
@@ -71,12 +72,17 @@ pub struct Questions {
 pub(crate) struct OfFunctions {
     pub(crate) checks: Checks<FunctionDeployment>,
     pub(crate) traffic: for<'a> fn(&'a CheckContext<FunctionDeployment>) -> BoxFuture<'a, Option<Traffic>>,
+    /// Leaves an event for the hook itself: what it waits for may take longer than it can.
+    pub(crate) call_again: CallAgain,
 }
+
+/// Leaves an event for a function.
+pub(crate) type CallAgain = for<'a> fn(&'a Ports, &'a str, String) -> BoxFuture<'a, Result<(), CannotTell>>;
 
 impl Questions {
     /// At a stage that deployments of ECS services and of Lambda functions have.
     pub fn of_both(service: Checks, function: Checks<FunctionDeployment>) -> Self {
-        Self { service, function: Some(OfFunctions { checks: function, traffic: traffic_of }) }
+        Self { service, function: Some(OfFunctions { checks: function, traffic: traffic_of, call_again }) }
     }
 }
 
@@ -85,6 +91,10 @@ impl From<Checks> for Questions {
     fn from(service: Checks) -> Self {
         Self { service, function: None }
     }
+}
+
+fn call_again<'a>(ports: &'a Ports, function: &'a str, event: String) -> BoxFuture<'a, Result<(), CannotTell>> {
+    Box::pin(async move { ports.functions().send(function, event).await })
 }
 
 /// Where the alias leads now; `None` when nobody says so in time.

@@ -200,6 +200,18 @@ impl Report {
         )
     }
 
+    /// The line of an invocation that only waits: another one goes on.
+    pub fn waiting_line(&self, next: &str) -> String {
+        format!(
+            "WAIT  {}  {}  {}  {}: {}; {next}",
+            self.stage.hook_name(),
+            one_line(self.subject.service.as_deref().unwrap_or("service unknown"), LINE),
+            one_line(&self.subject.id.0, 60),
+            self.subject.traffic.words(Verdict::Proceed),
+            self.reason()
+        )
+    }
+
     /// The report for people.
     pub fn text(&self) -> String {
         text::render(self)

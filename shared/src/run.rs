@@ -1,5 +1,5 @@
 //! Asks every check at the same time, asks again what may still become so, and has a row for each when the time is over:
-//! a check that panics, errs or never returns hides no other.
+//! a check that panics, errs or never returns hides no other. What must be waited for elsewhere says so.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::join_all;
+use serde_json::Value;
 use tokio::sync::{SetOnce, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::check::{Answer, CannotTell, Check, CheckContext, Waits};
 use crate::deployment::AnyDeployment;
+use crate::kept::Kept;
 use crate::plan::{Plan, Severity};
 use crate::report::words::chain;
 use crate::report::{Outcome, Row};
@@ -23,6 +25,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// No check is asked again sooner.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
+/// Where others wait, so long it is waited here all the same: between two looks, and in all.
+const MOMENT: Duration = Duration::from_secs(2);
+const MOMENTS: Duration = Duration::from_secs(20);
+
 /// Kept for one last look when the next would be too late.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
@@ -30,15 +36,33 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub struct Stopped(watch::Sender<bool>);
 
+/// What came of one check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Its row.
+    pub row: Row,
+    /// When another invocation is to ask it again, where its answer is not the last.
+    pub again_in: Option<Duration>,
+    /// What that one must know.
+    pub remembered: Option<Value>,
+}
+
+impl From<Row> for Asked {
+    fn from(row: Row) -> Self {
+        Self { row, again_in: None, remembered: None }
+    }
+}
+
 /// One row for every check, in their order. The plan says which of them only advise; it may become known meanwhile. The
-/// checks that are asked beside these share `stopped`.
+/// checks that are asked beside these share `stopped`. What an earlier invocation has kept is not asked again.
 pub async fn ask_all<D: AnyDeployment>(
     checks: &[Box<dyn Check<D>>],
     context: &CheckContext<D>,
     plan: &SetOnce<Plan>,
     stopped: &Stopped,
-) -> Vec<Row> {
-    join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped.0))).await
+    kept: &Kept,
+) -> Vec<Asked> {
+    join_all(checks.iter().map(|check| ask(check.as_ref(), context, plan, &stopped.0, kept))).await
 }
 
 /// Asks one check, and tells the others when it has stopped the deployment.
@@ -47,13 +71,18 @@ async fn ask<D: AnyDeployment>(
     context: &CheckContext<D>,
     plan: &SetOnce<Plan>,
     stopped: &watch::Sender<bool>,
-) -> Row {
-    let (row, end) = ask_until(check, context, stopped).await;
+    kept: &Kept,
+) -> Asked {
+    let (row, end) = ask_until(check, context, stopped, kept).await;
     let advisory = plan.wait().await.severity(&row.id) == Severity::Advisory;
     if end == End::Stops && !advisory {
         stopped.send_replace(true);
     }
-    Row { advisory, ..row }
+    let (again_in, remembered) = match end {
+        End::Elsewhere(again_in) => (Some(again_in), guarded(|| check.remember()).flatten()),
+        End::Open | End::Stops => (None, None),
+    };
+    Asked { row: Row { advisory, ..row }, again_in, remembered }
 }
 
 /// What a check's last answer means for the others.
@@ -63,6 +92,13 @@ enum End {
     Open,
     /// The deployment stops, unless the check only advises.
     Stops,
+    /// It is to be asked again in another invocation, after this long.
+    Elsewhere(Duration),
+}
+
+/// What this gives, unless it panics.
+fn guarded<T>(ask: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(ask)).ok()
 }
 
 /// Asks one check until it has answered for good, the time is over, or waiting has become pointless.
@@ -70,6 +106,7 @@ async fn ask_until<D: AnyDeployment>(
     check: &dyn Check<D>,
     context: &CheckContext<D>,
     stopped: &watch::Sender<bool>,
+    kept: &Kept,
 ) -> (Row, End) {
     let started = Instant::now();
     let told = std::panic::catch_unwind(AssertUnwindSafe(|| (check.id().to_owned(), check.question())));
@@ -83,6 +120,12 @@ async fn ask_until<D: AnyDeployment>(
         took: started.elapsed(),
         advisory: false,
     };
+    if let Some(evidence) = kept.passed(&id) {
+        return (row(Outcome::Passed, evidence.to_owned(), None), End::Open);
+    }
+    if let Some(remembered) = kept.remembered(&id) {
+        guarded(|| check.recall(remembered));
+    }
     let end = context.deadline.questions_end;
     let mut retry = FIRST_RETRY;
     let mut pending: Option<Pending> = None;
@@ -116,8 +159,10 @@ async fn ask_until<D: AnyDeployment>(
                 (pending, wait)
             }
         };
-        match wait_for(wait, end, stopped).await {
+        let moments = if guarded(|| check.remember()).flatten().is_some() { MOMENT } else { MOMENTS };
+        match wait_for(wait, started, moments, context, stopped).await {
             Wait::Over => pending = Some(next),
+            Wait::Elsewhere => return (row(next.outcome, next.evidence, Some(next.remedy)), End::Elsewhere(wait)),
             Wait::TooLate => {
                 let evidence = format!("{}, after {}", next.evidence, seconds(started.elapsed()));
                 return (row(next.outcome, evidence, Some(next.remedy)), End::Open);
@@ -150,6 +195,8 @@ impl Pending {
 enum Wait {
     /// It is time to ask again.
     Over,
+    /// Another invocation is to ask again.
+    Elsewhere,
     /// There is no time left to ask again.
     TooLate,
     /// The deployment stops anyway.
@@ -157,8 +204,24 @@ enum Wait {
 }
 
 /// Waits, but not longer than is left for one last look, nor once another check has stopped the deployment.
-async fn wait_for(wait: Duration, end: Instant, stopped: &watch::Sender<bool>) -> Wait {
-    let now = Instant::now();
+async fn wait_for<D>(
+    wait: Duration,
+    started: Instant,
+    moments: Duration,
+    context: &CheckContext<D>,
+    stopped: &watch::Sender<bool>,
+) -> Wait {
+    let (now, end) = (Instant::now(), context.deadline.questions_end);
+    if *stopped.borrow() {
+        return Wait::Pointless;
+    }
+    match context.waits {
+        Waits::Elsewhere { until } if wait > MOMENT || now + wait > started + moments => {
+            return if now + wait < until { Wait::Elsewhere } else { Wait::TooLate };
+        }
+        Waits::ThenElsewhere { until } if now + wait >= end && now + wait < until => return Wait::Elsewhere,
+        _ => {}
+    }
     let last_look = end.checked_sub(LAST_LOOK).unwrap_or(now);
     let until = match now + wait {
         until if until < end => until,

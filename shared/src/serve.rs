@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::aws::{Aws, ConnectionError};
-use crate::hook::{Hook, Outside};
+use crate::hook::{Hook, Outside, Waiting};
 use crate::http::Http;
 use crate::log;
 use crate::ports::{Caller, Ports};
@@ -75,13 +75,15 @@ fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redact
     let again = settings.clone();
     let outside = Outside {
         deployments: aws.clone(),
+        native: aws.clone(),
         parameters: aws.clone(),
         answers: aws.clone(),
         last_resort: Arc::new(move || Ok(Arc::new(Aws::new(&again)?))),
         ports: Arc::new(move |caller: Caller| Ports::outside(aws.clone(), http.probe(&caller))),
     };
     let region = settings.region.clone().unwrap_or_default();
-    Ok(Hook { stage, checks, outside, plan: settings.plan.clone(), region, redactions })
+    let (plan, function) = (settings.plan.clone(), settings.function.clone());
+    Ok(Hook { stage, checks, outside, plan, region, function, redactions, waiting: Waiting::default() })
 }
 
 /// What Lambda shows as the function's error.

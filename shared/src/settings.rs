@@ -12,6 +12,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`: Lambda sets them from the role.
     pub credentials: Option<Credentials>,
+    /// `AWS_LAMBDA_FUNCTION_NAME`: its own name.
+    pub function: Option<String>,
     /// `AWS_ENDPOINT_URL`: where AWS is, when it is not AWS.
     pub endpoint: Option<String>,
     /// `AWS_CA_BUNDLE`: file with the only roots that AWS endpoints may chain to.
@@ -72,6 +74,7 @@ impl Settings {
                 secret_key: Secret::new(secret_key),
                 session_token: variable("AWS_SESSION_TOKEN").map(Secret::new),
             }),
+            function: variable("AWS_LAMBDA_FUNCTION_NAME"),
             endpoint: variable("AWS_ENDPOINT_URL"),
             aws_roots: variable("AWS_CA_BUNDLE"),
             extra_roots: variable("GREENLIGHT_CA_BUNDLE"),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::lifecycle_stage::LifecycleStage;
+
 /// A lifecycle event of a deployment that calls a Lambda function: of an ECS service, and the last two of a function too.
 /// The earlier is the lesser.
 ///
@@ -53,6 +55,19 @@ impl Stage {
             Self::AfterAllowTestTraffic => "after-allow-test-traffic",
             Self::BeforeAllowTraffic => "before-allow-traffic",
             Self::AfterAllowTraffic => "after-allow-traffic",
+        }
+    }
+
+    /// Where ECS may call it in its own deployments. Of a canary and a linear deployment, `PRE_PRODUCTION_TRAFFIC_SHIFT` comes
+    /// before every step.
+    pub const fn native_stages(self) -> &'static [LifecycleStage] {
+        use LifecycleStage as At;
+        match self {
+            Self::BeforeInstall => &[At::PreScaleUp],
+            Self::AfterInstall => &[At::PostScaleUp],
+            Self::AfterAllowTestTraffic => &[At::PostTestTrafficShift],
+            Self::BeforeAllowTraffic => &[At::PreScaleUp, At::PreProductionTrafficShift],
+            Self::AfterAllowTraffic => &[At::PreProductionTrafficShift, At::PostProductionTrafficShift],
         }
     }
 

@@ -3,6 +3,8 @@
 
 #[path = "aws/functions.rs"]
 mod functions;
+#[path = "aws/native.rs"]
+mod native;
 #[path = "aws/one_off.rs"]
 mod one_off;
 #[path = "aws/stores.rs"]

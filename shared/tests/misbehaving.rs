@@ -12,9 +12,10 @@ use greenlight::deadline::Deadline;
 use greenlight::deployment::{Deployment, DeploymentId};
 use greenlight::fakes::{Fakes, GREEN_GROUP, TEST_LISTENER, deployment, forward, listener};
 use greenlight::http::Http;
+use greenlight::kept::Kept;
 use greenlight::plan::Plan;
 use greenlight::ports::{Caller, World};
-use greenlight::run::{Stopped, ask_all};
+use greenlight::run::{Asked, Stopped, ask_all};
 use greenlight::stage::Stage;
 use tokio::sync::SetOnce;
 
@@ -46,10 +47,13 @@ async fn rows_within(questions: Duration, server: &Server, plan: &str, make: fn(
     };
     let known = SetOnce::new_with(Some(plan.clone()));
     let started = Instant::now();
-    let rows = ask_all(&[make(&plan)], &context, &known, &Stopped::default()).await;
+    let rows = ask_all(&[make(&plan)], &context, &known, &Stopped::default(), &Kept::anew()).await;
     let took = started.elapsed();
     assert!(took < questions + Duration::from_secs(1), "it took {took:?}");
-    rows.iter().map(|row| format!("{}: {}", row.outcome.label(), row.evidence)).collect::<Vec<_>>().join("\n")
+    rows.iter()
+        .map(|Asked { row, .. }| format!("{}: {}", row.outcome.label(), row.evidence))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn requests(plan: &Plan) -> Box<dyn Check> {
@@ -121,9 +125,10 @@ async fn a_listener_that_was_deleted_meanwhile() {
     fakes.state().listeners.clear();
     let plan = SetOnce::new_with(Some(Plan::defaults()));
     let checks: Vec<Box<dyn Check>> = vec![Box::new(GreenAnswers::from_plan(&Plan::defaults()))];
-    let rows = ask_all(&checks, &fakes.context(Stage::AfterAllowTestTraffic), &plan, &Stopped::default()).await;
-    assert!(rows[0].evidence.ends_with(": there is no such listener"), "{}", rows[0].evidence);
-    assert!(rows[0].evidence.starts_with("listener arn:"), "{}", rows[0].evidence);
+    let rows =
+        ask_all(&checks, &fakes.context(Stage::AfterAllowTestTraffic), &plan, &Stopped::default(), &Kept::anew()).await;
+    assert!(rows[0].row.evidence.ends_with(": there is no such listener"), "{}", rows[0].row.evidence);
+    assert!(rows[0].row.evidence.starts_with("listener arn:"), "{}", rows[0].row.evidence);
 }
 
 const HOST: &str = "test_traffic: { host: orders.example.com, requests: [{ get: /ready }] }";

@@ -2,6 +2,8 @@
 
 #[path = "serve/functions.rs"]
 mod functions;
+#[path = "serve/later.rs"]
+mod later;
 #[path = "serve/plan.rs"]
 mod plan;
 
@@ -14,7 +16,7 @@ use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::checks::AlarmsStayQuiet;
 use greenlight::deployment::{AlarmConfiguration, Deployment, DeploymentId, FunctionDeployment, Rollback};
 use greenlight::fakes::{FakeEngine, Fakes, Fault, GREEN_GROUP, deployment, forward};
-use greenlight::hook::{Hook, HookError, Outside};
+use greenlight::hook::{Hook, HookError, Outside, Waiting};
 
 use greenlight::ports::{AlarmState, Alarms, Parameters, World};
 use greenlight::redaction::Redactions;
@@ -144,7 +146,9 @@ fn hook(stage: Stage, checks: impl Into<Questions>, outside: Outside) -> Hook {
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),
+        function: None,
         redactions: Redactions::default(),
+        waiting: Waiting::default(),
     }
 }
 
@@ -467,7 +471,9 @@ async fn a_rollback_is_let_through_though_nothing_else_can_be_looked_up() {
         outside,
         plan: None,
         region: "eu-central-1".to_owned(),
+        function: None,
         redactions: Redactions::default(),
+        waiting: Waiting::default(),
     };
     let report = hook.handle(&event(), Duration::from_secs(60)).await.expect("the answer is taken");
     assert_eq!(engine.state().answers.len(), 1);
@@ -492,7 +498,8 @@ async fn a_hook_that_is_called_at_another_event_says_so_and_asks_nothing() {
 /// Asynchronous invocations may arrive hours late.
 #[tokio::test(start_paused = true)]
 async fn an_event_of_a_deployment_that_is_over_is_answered_without_a_question() {
-    let engine = FakeEngine::of(Deployment { status: "Stopped".to_owned(), ..deployment() });
+    let engine = FakeEngine::of(deployment());
+    engine.state().status = "Stopped".to_owned();
     let outcome = invoke(pass, &engine).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
-use greenlight::checks::last_words;
+use greenlight::checks::{last_words, since};
 use greenlight::deployment::{DeploymentId, FunctionDeployment, family_and_revision};
 use greenlight::document::without_secrets;
 use greenlight::plan::{MigrationTask, Plan};
 use greenlight::ports::{Container, Started, Task, TaskDefinition, TaskOrder};
 use greenlight::report::words::{chain, one_line};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tracing::info;
@@ -45,6 +46,15 @@ pub struct MigrationsByTask {
     task: MigrationTask,
     /// What this invocation watches.
     watched: Mutex<Option<Watched>>,
+    /// What an earlier one watched.
+    recalled: Mutex<Option<Recalled>>,
+}
+
+/// A task that an earlier invocation watched. Its ARN may have been forged: it counts only where the task bears the mark.
+#[derive(Clone)]
+struct Recalled {
+    arn: String,
+    since: Instant,
 }
 
 /// A task as it was seen last, and what it runs.
@@ -68,7 +78,7 @@ impl MigrationsByTask {
     /// Where the plan says so.
     pub fn from_plan(plan: &Plan) -> Option<Self> {
         let task = plan.migrations.as_ref()?.task.clone()?;
-        Some(Self { task, watched: Mutex::default() })
+        Some(Self { task, watched: Mutex::default(), recalled: Mutex::default() })
     }
 
     /// The container that the plan names, else the load balancer's, else the only one.
@@ -90,6 +100,10 @@ impl MigrationsByTask {
         })
     }
 
+    fn recalled(&self) -> Option<Recalled> {
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn watched(&self) -> Option<Watched> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -97,11 +111,13 @@ impl MigrationsByTask {
     /// Keeps how it is now, and tells once that there is one.
     fn watch(&self, task: Task, names: &Names<'_>) -> Watched {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = watched.as_ref().map_or_else(Instant::now, |before| before.since);
+        let earlier = self.recalled().filter(|it| it.arn == task.arn).map(|it| it.since);
+        let since = watched.as_ref().map(|before| before.since).or(earlier).unwrap_or_else(Instant::now);
         let minutes = since.elapsed().as_secs() / 60;
         let (id, definition) = (short_task(&task.arn), short(&names.definition.arn));
         match watched.as_ref() {
-            None => info!("task {id} of {definition} runs `{}`", names.command),
+            None if earlier.is_none() => info!("task {id} of {definition} runs `{}`", names.command),
+            None => info!("task {id} is watched since {minutes} min: {}", names.command),
             Some(before) if before.minutes < minutes => {
                 info!("task {id} goes on after {minutes} min: {}", names.command)
             }
@@ -117,7 +133,14 @@ impl MigrationsByTask {
             // What ECS does not tell of yet has not ended.
             return Ok(Some(tasks.task(cluster, &watched.task.arn).await?.unwrap_or(watched.task)));
         }
-        let mut marked = tasks.marked(cluster, &mark(&context.deployment.id)).await?;
+        let mark = mark(&context.deployment.id);
+        if let Some(recalled) = self.recalled()
+            && let Some(task) = tasks.task(cluster, &recalled.arn).await?
+            && task.started_by.as_ref() == Some(&mark)
+        {
+            return Ok(Some(task));
+        }
+        let mut marked = tasks.marked(cluster, &mark).await?;
         // There is one; were there more, the one that runs matters most, then the last that ended.
         marked.sort_by_key(|task| (task.last_status != "STOPPED", task.stopped_at));
         Ok(marked.pop())
@@ -148,7 +171,7 @@ impl MigrationsByTask {
             let remedy = format!("Let task {id} end, or stop it in ECS; then redeploy.");
             return Ok(Err(Answer::not_yet(evidence, ASK_AGAIN, remedy)));
         }
-        let left = context.deadline.left_for_questions();
+        let left = context.left_to_wait();
         if left <= TO_STOP {
             let evidence = format!("`{}` was not started: only {} s were left", names.command, left.as_secs());
             return Ok(Err(Answer::no(evidence, "Raise the function's timeout, then redeploy.")));
@@ -185,7 +208,7 @@ impl MigrationsByTask {
         if let Some(timeout) = self.task.timeout.filter(|timeout| watched.since.elapsed() >= timeout.duration()) {
             return Some(format!("the plan's timeout, {timeout}, was over"));
         }
-        (context.deadline.left_for_questions() <= TO_STOP).then(|| "the function's time was up".to_owned())
+        (context.left_to_wait() <= TO_STOP).then(|| "the hook's time was up".to_owned())
     }
 
     /// Has it stopped: it would go on without anybody to judge it.
@@ -226,7 +249,7 @@ impl MigrationsByTask {
                 }
                 Answer::not_yet(
                     format!("`{}` in {of} is {}", names.command, task.last_status),
-                    LOOK_AGAIN,
+                    context.pause(LOOK_AGAIN),
                     "Look at the task in ECS; if it only needs longer, raise the function's timeout.",
                 )
             }
@@ -291,7 +314,7 @@ impl Check for MigrationsByTask {
             let evidence = format!("ECS has no task definition {}", short(arn));
             return Ok(Answer::no(evidence, "Deploy a task definition that exists."));
         };
-        let container = match self.container(&definition, &deployment.app_spec.container_name) {
+        let container = match self.container(&definition, &deployment.container_name) {
             Ok(container) => container,
             Err(answer) => return Ok(answer),
         };
@@ -314,6 +337,19 @@ impl Check for MigrationsByTask {
         };
         let watched = self.watch(task, &names);
         Ok(self.judge(context, &names, &watched).await)
+    }
+
+    fn remember(&self) -> Option<Value> {
+        let watched = self.watched()?;
+        let mut remembered = since::remember(watched.since);
+        remembered["task"] = watched.task.arn.into();
+        Some(remembered)
+    }
+
+    fn recall(&self, remembered: &Value) {
+        let arn = remembered.get("task").and_then(Value::as_str).map(str::to_owned);
+        let recalled = arn.zip(since::recall(remembered)).map(|(arn, since)| Recalled { arn, since });
+        *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = recalled;
     }
 }
 

@@ -27,7 +27,10 @@ impl Aws {
         let answer = call.send().await.map_err(|error| explain(ACTION, &name, &error))?;
         let found = answer.services.unwrap_or_default().into_iter().next();
         let found = found.ok_or_else(|| incomplete(ACTION, &name, "service of this name"))?;
-        let candidates = found.task_sets().iter().map(candidate).collect();
+        let candidates = match found.task_sets() {
+            [] => found.deployments().iter().map(of_deployment).collect(),
+            sets => sets.iter().map(candidate).collect(),
+        };
         let service = Service {
             cluster: cluster.to_owned(),
             name: service.to_owned(),
@@ -121,7 +124,10 @@ impl Aws {
 
     /// ECS writes the task set's id into `startedBy` of the tasks it starts for it.
     async fn ask_tasks(&self, cluster: &str, task_set: &TaskSet) -> Result<Vec<Task>, CannotTell> {
-        let started = self.all_tasks(cluster, Filter::StartedBy(&task_set.id)).await?;
+        let started = match task_set.id.as_str() {
+            "" => Vec::new(),
+            id => self.all_tasks(cluster, Filter::StartedBy(id)).await?,
+        };
         if !started.is_empty() {
             return Ok(started);
         }
@@ -157,8 +163,30 @@ fn candidate(found: &sdk::TaskSet) -> Candidate {
             desired: count(found.computed_desired_count),
             pending: count(found.pending_count),
             running: count(found.running_count),
+            failed: None,
             traffic_percent: None,
             target_group_arn: target_group.unwrap_or_default(),
+        },
+    }
+}
+
+/// A service that ECS deploys has no task sets but `deployments`, of which the primary is the newest. It is steady when as
+/// many tasks run as it wants: its rollout is completed only when the whole deployment is.
+fn of_deployment(found: &sdk::Deployment) -> Candidate {
+    let (desired, pending, running) = (found.desired_count, found.pending_count, found.running_count);
+    Candidate {
+        external_id: None,
+        task_set: TaskSet {
+            id: found.id.clone().unwrap_or_default(),
+            task_definition: found.task_definition.clone().unwrap_or_default(),
+            status: found.status.clone().unwrap_or_default(),
+            steady: running >= desired && pending == 0,
+            desired: count(desired),
+            pending: count(pending),
+            running: count(running),
+            failed: Some(count(found.failed_tasks)),
+            traffic_percent: None,
+            target_group_arn: String::new(),
         },
     }
 }

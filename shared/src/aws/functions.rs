@@ -77,6 +77,12 @@ impl Functions for Aws {
             took: begun.elapsed(),
         }))
     }
+
+    async fn send(&self, function: &str, event: String) -> Result<(), CannotTell> {
+        let request = self.lambda().invoke().function_name(function).invocation_type(InvocationType::Event);
+        let sent = request.payload(Blob::new(event)).send().await;
+        sent.map(drop).map_err(|error| explain("lambda:InvokeFunction", function, &error))
+    }
 }
 
 /// A function may take longer than any other call of a hook.

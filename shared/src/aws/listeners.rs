@@ -36,6 +36,7 @@ impl Aws {
         };
         Ok(Listener {
             arn: arn.to_owned(),
+            rule: None,
             protocol: listener.protocol.as_ref().map(|protocol| protocol.as_str().to_owned()).unwrap_or_default(),
             port: listener.port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default(),
             load_balancer,

@@ -10,12 +10,16 @@ use crate::deployment::{HealthCheck, Listener, TargetGroup};
 use crate::ports::{TargetHealth, Targets};
 
 impl Aws {
-    /// The target groups with these names.
+    /// The target groups with these names, or with these ARNs.
     pub(super) async fn target_groups(&self, names: &[String]) -> Result<Vec<TargetGroup>, CannotTell> {
         let mut groups = Vec::new();
         let mut token = None;
         loop {
-            let call = self.load_balancing().describe_target_groups().set_names(Some(names.to_vec()));
+            let call = self.load_balancing().describe_target_groups();
+            let call = match names {
+                [first, ..] if first.starts_with("arn:") => call.set_target_group_arns(Some(names.to_vec())),
+                _ => call.set_names(Some(names.to_vec())),
+            };
             let page = call
                 .set_marker(token)
                 .send()

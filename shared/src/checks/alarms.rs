@@ -31,7 +31,7 @@ pub(super) enum Reading {
 
 /// Reads every alarm in force for this deployment.
 pub(super) async fn read<D: AnyDeployment>(context: &CheckContext<D>) -> Result<Reading, CannotTell> {
-    let watched = context.deployment.alarms();
+    let (watched, terms) = (context.deployment.alarms(), context.deployment.terms());
     if watched.names.is_empty() {
         return Ok(Reading::NoneWatched("no alarm is configured, so none will stop this deployment".to_owned()));
     }
@@ -46,8 +46,8 @@ pub(super) async fn read<D: AnyDeployment>(context: &CheckContext<D>) -> Result<
     let missing: Vec<String> = watched.names.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         return Ok(Reading::Missing(Answer::no(
-            format!("CloudWatch has no alarm {}, which the deployment group watches", list(&missing)),
-            "Create the alarm, or take its name out of the deployment group.",
+            format!("CloudWatch has no alarm {}, which {} watches", list(&missing), terms.settings),
+            format!("Create the alarm, or take its name out of {}.", terms.settings),
         )));
     }
     let firing: Vec<&AlarmState> = alarms.iter().filter(|alarm| alarm.state == "ALARM").collect();
@@ -60,7 +60,7 @@ pub(super) async fn read<D: AnyDeployment>(context: &CheckContext<D>) -> Result<
         match proceed::leave(context, &names).await? {
             Leave::None => return Ok(Reading::Firing(seen)),
             Leave::Void(why) => return Ok(Reading::Firing(format!("{seen}; {why}"))),
-            Leave::Given(by) => allowed = Some(format!("{by}; CodeDeploy still watches, and {seen}")),
+            Leave::Given(by) => allowed = Some(format!("{by}; {} still watches, and {seen}", terms.mover)),
         }
     }
     let without_data = alarms.iter().filter(|alarm| alarm.state == "INSUFFICIENT_DATA").count();

@@ -18,7 +18,7 @@ impl<D: AnyDeployment> Check<D> for AlarmsAreQuiet {
     }
 
     fn question(&self) -> String {
-        "Does every alarm of the deployment group exist, and does none of them fire?".to_owned()
+        "Does every alarm that can stop the deployment exist, and does none of them fire?".to_owned()
     }
 
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::alarms::{Reading, read};
+use super::since;
 use super::words::{cannot_tell, count};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 use crate::deployment::AnyDeployment;
@@ -90,14 +92,12 @@ impl<D: AnyDeployment> Check<D> for AlarmsStayQuiet {
         };
         let watch = self.note(&alarms);
         let watched = watch.since.elapsed();
-        let left = self.bake.duration().saturating_sub(watched);
-        if left > context.deadline.left_for_questions() {
+        // ECS has baked the step that is over, and bakes the next.
+        let bake = if context.deployment.is_stepping() { Duration::ZERO } else { self.bake.duration() };
+        let left = bake.saturating_sub(watched);
+        if left > context.left_to_wait() {
             return Err(cannot_tell(
-                format!(
-                    "the alarms for {}: the function ends in {} s",
-                    self.bake,
-                    context.deadline.left_for_questions().as_secs()
-                ),
+                format!("the alarms for {}: the function ends in {} s", self.bake, context.left_to_wait().as_secs()),
                 "Raise the function's timeout above production.bake, or shorten production.bake.",
             ));
         }
@@ -112,8 +112,26 @@ impl<D: AnyDeployment> Check<D> for AlarmsStayQuiet {
             seen.push_str(&allowed);
             return Ok(Answer::yes(seen));
         }
-        let pause = (self.bake.duration() / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
+        let pause = (self.bake.duration() / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+        let pause = context.pause(pause).min(left);
         Ok(Answer::not_yet(format!("{seen} of {}{allowed}", self.bake), pause, remedy))
+    }
+
+    fn remember(&self) -> Option<Value> {
+        let watch = self.watch.lock().expect("nothing panics while it holds the watch");
+        let watch = watch.as_ref()?;
+        let mut remembered = since::remember(watch.since);
+        remembered["states"] = json!(watch.states);
+        remembered["changes"] = json!(watch.changes);
+        Some(remembered)
+    }
+
+    fn recall(&self, remembered: &Value) {
+        let Some(since) = since::recall(remembered) else { return };
+        let part = |name: &str| remembered.get(name).cloned().unwrap_or_default();
+        let (states, changes) = (serde_json::from_value(part("states")), serde_json::from_value(part("changes")));
+        let watch = Watch { since, states: states.unwrap_or_default(), changes: changes.unwrap_or_default() };
+        *self.watch.lock().expect("nothing panics while it holds the watch") = Some(watch);
     }
 }
 

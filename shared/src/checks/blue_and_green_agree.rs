@@ -8,10 +8,10 @@ use async_trait::async_trait;
 
 use super::difference::{Answers, Findings};
 use super::judging::{Unfit, encoding, of_load_balancer};
-use super::words::{cannot_tell, count, group, list, port};
+use super::words::{cannot_tell, count, group, list, port, without_test_listener};
 use super::{green, route, sending};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::Listener;
+use crate::deployment::{AnyDeployment as _, Listener};
 use crate::plan::{Comparing, Plan, PlannedSecret, Request, Values};
 use crate::ports::ProbeResponse;
 
@@ -188,21 +188,22 @@ impl Check for BlueAndGreenAgree {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let Some(test) = &deployment.test else {
-            return Ok(Answer::no(
-                format!(
-                    "group {} has no test listener: green cannot be compared before users reach it",
-                    deployment.group
-                ),
-                "Give the deployment group a test listener, or take `compare_with_blue` out of the plan.",
-            ));
+            let (what, or) = ("green cannot be compared", "take `compare_with_blue` out of the plan");
+            return Ok(without_test_listener(deployment, what, or));
         };
+        if deployment.is_first() {
+            return Ok(Answer::yes("nothing to compare with: the service is new"));
+        }
         let green = green::known(context)?;
         let Some(blue) = &deployment.blue else {
-            return Err(cannot_tell("blue: no task set serves production", "Look at the service's task sets."));
+            return Err(cannot_tell(
+                format!("blue: no {} serves production", deployment.terms().side),
+                deployment.terms().look_at_sides,
+            ));
         };
         let (test, production, values) = tokio::try_join!(
-            context.ports.targets().listener(&test.arn),
-            context.ports.targets().listener(&deployment.production.arn),
+            route::now(context, test),
+            route::now(context, &deployment.production),
             sending::values(context, &self.secrets, self.planned.requests.iter()),
         )?;
         let pair = route::pair(deployment);

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::targets::Count;
 use super::words::{cannot_tell, count, group};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 
 /// Pause between two looks while blue replaces a task.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -28,15 +29,19 @@ impl Check for BlueIsHealthy {
         let deployment = &context.deployment;
         let service = &deployment.service;
         let no_blue = || {
-            let asked = format!("the tasks of blue: {} has no primary task set", service.name);
-            cannot_tell(asked, "Look at the service's task sets in ECS; one of them must be PRIMARY.")
+            let terms = deployment.terms();
+            let asked = format!("the tasks of blue: {} has no {} in production", service.name, terms.side);
+            cannot_tell(asked, terms.look_at_sides)
         };
+        if deployment.is_first() {
+            return Ok(Answer::yes("there is no blue: the service is new"));
+        }
         let known = deployment.blue.as_ref().ok_or_else(no_blue)?;
         let (sets, targets) = tokio::try_join!(
             context.ports.tasks().task_sets(&service.cluster, &service.name),
             context.ports.targets().health(&known.target_group_arn),
         )?;
-        let blue = sets.into_iter().find(|set| set.id == known.id).ok_or_else(no_blue)?;
+        let blue = sets.into_iter().find(|set| set.id == known.id).ok_or_else(no_blue)?.in_group_of(known);
         let (version, name) = (blue.version(), group(&blue.target_group_arn));
         if blue.desired == 0 {
             return Ok(Answer::no(
@@ -60,7 +65,7 @@ impl Check for BlueIsHealthy {
         }
         if blue.running < blue.desired || targets.healthy < blue.desired as usize {
             let remedy = format!("Find out in ECS why {version} does not keep its tasks.");
-            return Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy));
+            return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
         }
         Ok(Answer::yes(seen))
     }
@@ -148,7 +153,7 @@ mod tests {
         fakes.state().task_sets.remove(0);
         assert_snapshot!(row(&fakes).await, @"
         CANNOT TELL
-          the tasks of blue: orders has no primary task set
+          the tasks of blue: orders has no task set in production
           do: Look at the service's task sets in ECS; one of them must be PRIMARY.
         ");
         fakes.state().unreachable = Some(true);

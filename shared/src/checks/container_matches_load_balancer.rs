@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::words::{cannot_tell, list, version};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 use crate::document::nearest;
 
 /// The container and port of the AppSpec are in the task definition.
@@ -16,24 +17,23 @@ impl Check for ContainerMatchesLoadBalancer {
     }
 
     fn question(&self) -> String {
-        "Does the task definition have the container and the port that the AppSpec gives to the load balancer?"
-            .to_owned()
+        "Does the task definition have the container and the port that the load balancer is to talk to?".to_owned()
     }
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
-        let deployment = &context.deployment;
-        let (wanted, port) = (&deployment.app_spec.container_name, deployment.app_spec.container_port);
+        let (deployment, terms) = (&context.deployment, context.deployment.terms());
+        let (wanted, port) = (&deployment.container_name, deployment.container_port);
         let name = version(&deployment.target_task_definition);
         let Some(definition) = context.ports.tasks().task_definition(&deployment.target_task_definition).await? else {
             let asked = format!("the containers of {name}: ECS has no such task definition");
-            return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
+            return Err(cannot_tell(asked, format!("Correct {}.", terms.task_definition)));
         };
         let Some(container) = definition.containers.iter().find(|container| container.name == *wanted) else {
             let names: Vec<String> = definition.containers.iter().map(|container| container.name.clone()).collect();
             let meant = nearest(wanted, names.iter().map(String::as_str)).unwrap_or("one of them");
             return Ok(Answer::no(
                 format!("{name} has no container {wanted}; it has {}", list(&names)),
-                format!("Set ContainerName in the AppSpec to {meant}, or rename the container."),
+                format!("Set {} to {meant}, or rename the container.", terms.container_name),
             ));
         };
         if !container.ports.contains(&port) {
@@ -41,7 +41,7 @@ impl Check for ContainerMatchesLoadBalancer {
             let maps = if ports.is_empty() { "no port at all".to_owned() } else { list(&ports) };
             return Ok(Answer::no(
                 format!("container {wanted} of {name} does not map port {port}; it maps {maps}"),
-                "Make ContainerPort in the AppSpec and containerPort in the task definition the same.",
+                format!("Make {} and containerPort in the task definition the same.", terms.container_port),
             ));
         }
         Ok(Answer::yes(format!("{name} has container {wanted} with port {port}")))

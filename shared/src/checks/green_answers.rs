@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 
 use super::proof::Proof;
-use super::words::{group, port};
+use super::words::{group, port, without_test_listener};
 use super::{green, route};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 use crate::plan::Plan;
 
 /// The test listener leads to green, production does not, and green answers there.
@@ -33,16 +34,12 @@ impl Check for GreenAnswers {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let Some(test) = &deployment.test else {
-            return Ok(Answer::no(
-                format!("group {} has no test listener: green cannot be asked before users reach it", deployment.group),
-                "Give the deployment group a test listener, or take this hook out of the AppSpec.",
-            ));
+            let or = deployment.terms().leave_hook_out;
+            return Ok(without_test_listener(deployment, "green cannot be asked", or));
         };
         let green = green::known(context)?;
-        let (test, production) = tokio::try_join!(
-            context.ports.targets().listener(&test.arn),
-            context.ports.targets().listener(&deployment.production.arn),
-        )?;
+        let (test, production) =
+            tokio::try_join!(route::now(context, test), route::now(context, &deployment.production),)?;
         let pair = route::pair(deployment);
         let name = group(&green.target_group_arn);
         if route::leads_to(&production, &green.target_group_arn) {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::alarms_stay_quiet::DEFAULT_BAKE;
-use super::green;
 use super::words::{cannot_tell, group};
+use super::{green, since};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::TaskSet;
+use crate::deployment::{AnyDeployment as _, TaskSet};
 use crate::plan::Plan;
 use crate::ports::Counts;
 use crate::units::{Percent, Points, Requests, Span};
@@ -175,7 +176,8 @@ impl Check for GreenIsNoWorseThanBlue {
             return self.nothing("a network load balancer counts no answers");
         }
         let Some(shift) = deployment.shift_began else {
-            return self.nothing("CodeDeploy does not say when the shift began");
+            let seen = format!("{} does not say when the shift began", deployment.terms().mover);
+            return self.nothing(&seen);
         };
         let fewest = self.at_least.unwrap_or(FEWEST);
         let since = self.since();
@@ -189,15 +191,25 @@ impl Check for GreenIsNoWorseThanBlue {
         if let Judgement::Worse = judgement {
             return Ok(Answer::no(format!("{seen}: more than {} worse", self.difference), remedy));
         }
-        let left = self.bake.duration().saturating_sub(since.elapsed());
-        if !left.is_zero() && left < context.deadline.left_for_questions() {
-            let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1).min(left);
+        let bake = if deployment.is_stepping() { Duration::ZERO } else { self.bake.duration() };
+        let left = bake.saturating_sub(since.elapsed());
+        if !left.is_zero() && left < context.left_to_wait() {
+            let pause = (self.bake.duration() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+            let pause = context.pause(pause).min(left);
             return Ok(Answer::not_yet(seen, pause, remedy));
         }
         match judgement {
             Judgement::TooFew => self.nothing(&format!("{seen}, fewer than {fewest} each")),
             Judgement::NoWorse | Judgement::Worse => Ok(Answer::yes(seen)),
         }
+    }
+
+    fn remember(&self) -> Option<Value> {
+        Some(since::remember(self.since()))
+    }
+
+    fn recall(&self, remembered: &Value) {
+        *self.since.lock().expect("nothing panics while it holds the time") = since::recall(remembered);
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::green;
 use super::words::{count, list, version};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::{AnyDeployment as _, Terms};
 
 /// Pause between two looks while green's first task starts.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -21,17 +22,17 @@ impl Check for GreenRunsTargetRevision {
     }
 
     fn question(&self) -> String {
-        "Does green run the task definition that the AppSpec names?".to_owned()
+        "Does green run the task definition that is deployed?".to_owned()
     }
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
+        let Terms { side, source, .. } = context.deployment.terms();
         let wanted = version(&context.deployment.target_task_definition);
         let known = green::known(context)?;
-        let tasks = context.ports.tasks().tasks(&context.deployment.service.cluster, known);
-        let (green, tasks) = tokio::try_join!(green::now(context, known), tasks)?;
+        let (green, tasks) = green::with_tasks(context, known).await?;
         if green.version() != wanted {
             return Ok(Answer::no(
-                format!("green's task set {} is of {}, the AppSpec names {wanted}", green.id, green.version()),
+                format!("green's {side} {} is of {}, {source} names {wanted}", green.id, green.version()),
                 "Deploy again; probably another deployment replaced green.",
             ));
         }
@@ -46,14 +47,14 @@ impl Check for GreenRunsTargetRevision {
         others.dedup();
         if !others.is_empty() {
             return Ok(Answer::no(
-                format!("green's task set {} runs tasks of {}, the AppSpec names {wanted}", green.id, list(&others)),
-                "Stop those tasks; ECS starts them anew from the task set's revision.",
+                format!("green's {side} {} runs tasks of {}, {source} names {wanted}", green.id, list(&others)),
+                format!("Stop those tasks; ECS starts them anew from the {side}."),
             ));
         }
         if running.is_empty() {
             return Ok(Answer::not_yet(
-                format!("green's task set is of {wanted}; none of its tasks runs yet"),
-                LOOK_AGAIN,
+                format!("green's {side} is of {wanted}; not all of its tasks run yet"),
+                context.pause(LOOK_AGAIN),
                 "Read the service's events in ECS: they say why no task starts.",
             ));
         }
@@ -102,7 +103,7 @@ mod tests {
         assert_snapshot!(row(&fakes).await, @"
         FAILED
           green's task set ecs-svc/2222 runs tasks of orders:41, the AppSpec names orders:42
-          do: Stop those tasks; ECS starts them anew from the task set's revision.
+          do: Stop those tasks; ECS starts them anew from the task set.
         ");
     }
 
@@ -112,7 +113,7 @@ mod tests {
         fakes.state().tasks.clear();
         assert_snapshot!(row(&fakes).await, @"
         NOT YET (again in 2000 ms)
-          green's task set is of orders:42; none of its tasks runs yet
+          green's task set is of orders:42; not all of its tasks run yet
           do: Read the service's events in ECS: they say why no task starts.
         ");
     }
@@ -123,7 +124,7 @@ mod tests {
         assert_snapshot!(told(&GreenRunsTargetRevision, &none).await, @"
         CANNOT TELL
           green: service orders has no task set of this deployment
-          do: Look at the Install event of the deployment; it creates green.
+          do: Look at the deployment in CodeDeploy: whether it has made green.
         ");
         let fakes = Fakes::well();
         fakes.state().task_sets.pop();

@@ -4,12 +4,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::green;
 use super::targets::Count;
 use super::words::{cannot_tell, group, port};
+use super::{green, since};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 
 /// Looks in a row that must find the same: a single one may fall between two health checks.
 const LOOKS_IN_A_ROW: u32 = 2;
@@ -99,7 +101,11 @@ impl Check for GreenTargetsAreHealthy {
             if self.ill_since().elapsed() >= grace {
                 return Ok(Answer::no(seen, remedy));
             }
-            return Ok(Answer::not_yet(format!("{seen}; grace period {} s", grace.as_secs()), LOOK_AGAIN, remedy));
+            return Ok(Answer::not_yet(
+                format!("{seen}; grace period {} s", grace.as_secs()),
+                context.pause(LOOK_AGAIN),
+                remedy,
+            ));
         }
         if targets.healthy >= wanted && targets.registered() == targets.healthy {
             return Ok(self.good(seen));
@@ -110,10 +116,10 @@ impl Check for GreenTargetsAreHealthy {
                 targets.not_in_use
             );
             let Some(test) = &deployment.test else {
-                let remedy = "Give the deployment group a test listener, or make this check advisory in the plan.";
+                let terms = deployment.terms();
                 return Err(cannot_tell(
-                    format!("the health of green: {unused}, and there is no test listener"),
-                    remedy,
+                    format!("the health of green: {unused}, and there is no {}", terms.test_listener),
+                    format!("{}, or make this check advisory in the plan.", terms.get_test_listener),
                 ));
             };
             return Ok(self.good(format!("{unused}; the test listener {} will be asked next", port(test))));
@@ -127,7 +133,15 @@ impl Check for GreenTargetsAreHealthy {
         }
         let remedy =
             "Compare port, path and codes of the target group's health check with what the application answers.";
-        Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy))
+        Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy))
+    }
+
+    fn remember(&self) -> Option<Value> {
+        Some(self.update(|seen| seen.ill_since).map_or(Value::Null, since::remember))
+    }
+
+    fn recall(&self, remembered: &Value) {
+        self.update(|seen| seen.ill_since = since::recall(remembered));
     }
 }
 

@@ -31,8 +31,7 @@ impl Check for GreenTasksAreSteady {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let known = green::known(context)?;
-        let tasks = context.ports.tasks().tasks(&context.deployment.service.cluster, known);
-        let (green, tasks) = tokio::try_join!(green::now(context, known), tasks)?;
+        let (green, tasks) = green::with_tasks(context, known).await?;
         let stops: Vec<&Task> = tasks.iter().filter(|task| has_stopped(task)).collect();
         let version = green.version();
         if green.desired == 0 {
@@ -63,13 +62,13 @@ impl Check for GreenTasksAreSteady {
         }
         if !is_up {
             let remedy = "Read the service's events in ECS: they say why its tasks do not start.";
-            return Ok(Answer::not_yet(seen, LOOK_AGAIN, remedy));
+            return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
         }
         if !green.steady {
             seen.push_str("; ECS does not call it steady yet");
             return Ok(Answer::not_yet(
                 seen,
-                LOOK_AGAIN,
+                context.pause(LOOK_AGAIN),
                 "Read the service's events in ECS: they say what it waits for.",
             ));
         }

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 
 use super::words::{cannot_tell, list};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::{Deployment, HealthCheck, TargetGroup};
+use crate::deployment::{AnyDeployment as _, Deployment, HealthCheck, TargetGroup};
 
 /// Seconds from SIGTERM to SIGKILL where the task definition says nothing.
 const STOP_TIMEOUT: u32 = 30;
@@ -35,7 +35,10 @@ impl Check for HealthCheckIsSound {
         let deployment = &context.deployment;
         let groups = &deployment.target_groups;
         let Some(first) = groups.first() else {
-            return Err(cannot_tell("the health check: the deployment group has no target group", "Give it its pair."));
+            return Err(cannot_tell(
+                format!("the health check: {} has no target group", deployment.settings_of()),
+                "Give it its pair.",
+            ));
         };
         let delays = try_join_all(groups.iter().map(|group| context.ports.targets().deregistration_delay(&group.arn)));
         let definition = context.ports.tasks().task_definition(&deployment.target_task_definition);

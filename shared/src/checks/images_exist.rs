@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::words::{cannot_tell, count, list, version};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 use crate::plan::{ImageSeverity, Plan};
 use crate::ports::{EcrImage, Presence, Scan};
 
@@ -73,7 +74,7 @@ impl Check for ImagesExist {
         let arn = &context.deployment.target_task_definition;
         let Some(definition) = context.ports.tasks().task_definition(arn).await? else {
             let asked = format!("the images of {}: ECS has no such task definition", version(arn));
-            return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
+            return Err(cannot_tell(asked, format!("Correct {}.", context.deployment.terms().task_definition)));
         };
         let (mut images, mut foreign): (Vec<EcrImage>, Vec<String>) = (Vec::new(), Vec::new());
         for container in definition.containers {

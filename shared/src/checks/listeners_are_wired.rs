@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::route;
 use super::words::{cannot_tell, group, port};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::{Deployment, Listener};
+use crate::deployment::{AnyDeployment as _, Deployment, Listener};
 
 /// Before anything moves, production is wholly on blue and no listener mixes this service with another.
 pub struct ListenersAreWired;
@@ -23,26 +23,34 @@ impl Check for ListenersAreWired {
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
-        let Some(blue) = deployment.blue.as_ref().filter(|blue| !blue.target_group_arn.is_empty()) else {
-            let asked = format!("which target group serves {}: it has no primary task set", deployment.service.name);
-            return Err(cannot_tell(asked, "Look at the service's task sets in ECS; one of them must be PRIMARY."));
-        };
+        let blue = deployment.blue.as_ref().filter(|blue| !blue.target_group_arn.is_empty());
+        if blue.is_none() && !deployment.is_first() {
+            let (name, terms) = (&deployment.service.name, deployment.terms());
+            let asked = format!("which target group serves {name}: it has no {} in production", terms.side);
+            return Err(cannot_tell(asked, terms.look_at_sides));
+        }
         let pair = route::pair(deployment);
         let production = &deployment.production;
         if let Some(test) = &deployment.test
-            && test.arn == production.arn
+            && (&test.arn, &test.rule) == (&production.arn, &production.rule)
         {
+            let terms = deployment.terms();
             return Ok(Answer::no(
-                format!("production and test traffic use the same listener, {}", port(production)),
-                "Give the deployment group a test listener on another port.",
+                format!("production and test traffic use the same {}, {}", terms.route, port(production)),
+                format!("{} of its own.", terms.get_test_listener),
             ));
         }
-        if let Some(no) = not_this_pair_only(production, "production", &pair) {
+        if let Some(no) = not_this_pair_only(deployment, production, "production", &pair) {
             return Ok(no);
         }
-        if let Some(no) = deployment.test.as_ref().and_then(|test| not_this_pair_only(test, "test", &pair)) {
+        if let Some(no) = deployment.test.as_ref().and_then(|test| not_this_pair_only(deployment, test, "test", &pair))
+        {
             return Ok(no);
         }
+        let Some(blue) = blue else {
+            let seen = format!("production {} and test traffic lead to the pair; the service is new", port(production));
+            return Ok(Answer::yes(seen));
+        };
         if !route::leads_only_to(production, &pair, &blue.target_group_arn) {
             let (port, shares, blue) =
                 (port(production), route::shares(production, &pair), group(&blue.target_group_arn));
@@ -68,7 +76,8 @@ fn wired(deployment: &Deployment, blue: &str) -> String {
 }
 
 /// A rule of this listener leads to the pair, and no such rule leads to anybody else.
-fn not_this_pair_only(listener: &Listener, role: &str, pair: &[&str]) -> Option<Answer> {
+fn not_this_pair_only(deployment: &Deployment, listener: &Listener, role: &str, pair: &[&str]) -> Option<Answer> {
+    let terms = deployment.terms();
     let rules = route::rules(listener, pair);
     let port = port(listener);
     if rules.is_empty() {
@@ -76,14 +85,15 @@ fn not_this_pair_only(listener: &Listener, role: &str, pair: &[&str]) -> Option<
         return Some(Answer::no(
             format!("no rule of the {role} listener {port} forwards to {}", names.join(" or ")),
             format!(
-                "Point the {role} listener at one of the deployment group's target groups, or name the right listener."
+                "Point the {role} listener at one of the target groups of {}, or name the right {}.",
+                terms.settings, terms.route
             ),
         ));
     }
     let foreign = rules.iter().flat_map(|(_, groups)| *groups).find(|(arn, _)| !pair.contains(&arn.as_str()))?;
     Some(Answer::no(
         format!("a rule of the {role} listener {port} mixes this service with {}", group(&foreign.0)),
-        format!("Remove {} from that rule; CodeDeploy shifts the rule as a whole.", group(&foreign.0)),
+        format!("Remove {} from that rule; {} shifts the rule as a whole.", group(&foreign.0), terms.mover),
     ))
 }
 
@@ -145,7 +155,7 @@ mod tests {
         assert_snapshot!(row(elsewhere).await, @"
         FAILED
           no rule of the test listener HTTP :9001 forwards to tg-blue or tg-green
-          do: Point the test listener at one of the deployment group's target groups, or name the right listener.
+          do: Point the test listener at one of the target groups of the deployment group, or name the right listener.
         ");
     }
 
@@ -166,7 +176,7 @@ mod tests {
         assert_snapshot!(row(|deployment| deployment.test = Some(deployment.production.clone())).await, @"
         FAILED
           production and test traffic use the same listener, HTTP :80
-          do: Give the deployment group a test listener on another port.
+          do: Give the deployment group a test listener of its own.
         ");
     }
 
@@ -174,7 +184,7 @@ mod tests {
     async fn cannot_tell_without_a_primary_task_set() {
         assert_snapshot!(row(|deployment| deployment.blue = None).await, @"
         CANNOT TELL
-          which target group serves orders: it has no primary task set
+          which target group serves orders: it has no task set in production
           do: Look at the service's task sets in ECS; one of them must be PRIMARY.
         ");
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::judging::{judge, mismatch, of_load_balancer};
 use super::proof::Proof;
-use super::words::{cannot_tell, group, port};
+use super::words::{cannot_tell, group, port, without_test_listener};
 use super::{green, route, sending};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
 use crate::deployment::Listener;
@@ -185,17 +185,12 @@ impl Check for LoadHolds {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let Some(test) = &deployment.test else {
-            return Ok(Answer::no(
-                format!(
-                    "group {} has no test listener: no load can be sent to green before users reach it",
-                    deployment.group
-                ),
-                "Give the deployment group a test listener, or take `load` out of the plan.",
-            ));
+            let (what, or) = ("no load can be sent to green", "take `load` out of the plan");
+            return Ok(without_test_listener(deployment, what, or));
         };
         let lasts = self.load.course.lasts;
         let values = sending::values(context, &self.secrets, self.load.requests.iter()).await?;
-        let test = context.ports.targets().listener(&test.arn).await?;
+        let test = route::now(context, test).await?;
         if let Some(answer) = self.hindrance(context, &test, &values).await? {
             return Ok(answer);
         }

@@ -43,7 +43,8 @@ pub(super) enum Leave {
 
 /// The parameter in which such a leave is looked for, where there can be one.
 pub(super) fn parameter(deployment: &impl AnyDeployment) -> Option<String> {
-    parameter_name(deployment.application(), deployment.group()).map(|plan| format!("{plan}/proceed"))
+    let (first, second) = deployment.names();
+    parameter_name(first, second).map(|plan| format!("{plan}/proceed"))
 }
 
 /// Looks for the leave for these alarms. One that cannot be asked for is as good as none: an alarm fires.

@@ -6,6 +6,7 @@ use super::proof::Proof;
 use super::words::{group, port};
 use super::{green, route};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 use crate::plan::Plan;
 
 /// Every user is on green, and green answers them.
@@ -33,11 +34,14 @@ impl Check for ProductionServesGreen {
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
         let deployment = &context.deployment;
         let green = green::known(context)?;
-        let production = context.ports.targets().listener(&deployment.production.arn).await?;
+        let production = route::now(context, &deployment.production).await?;
         let pair = route::pair(deployment);
         let name = group(&green.target_group_arn);
         let sends =
             format!("the production listener {} sends {}", port(&production), route::shares(&production, &pair));
+        if deployment.is_stepping() && route::leads_to(&production, &green.target_group_arn) {
+            return Ok(Answer::yes(format!("{sends}, until the next step")));
+        }
         if !route::leads_only_to(&production, &pair, &green.target_group_arn) {
             let remedy = format!("Find out who else changes the production listener; it must lead wholly to {name}.");
             return Ok(self.proof.not_yet(format!("{sends}, expected all to {name}"), remedy));

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use super::judging::{self, Cause, Unfit, judge};
 use super::sending;
-use super::words::{cannot_tell, count, port};
+use super::words::{cannot_tell, count, port, without_test_listener};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
-use crate::deployment::Listener;
+use crate::deployment::{AnyDeployment as _, Listener};
 use crate::document::names_a_secret;
 use crate::plan::{Plan, PlannedSecret, Request, Values, plain_text};
 use crate::ports::{ProbeResponse, Secret};
@@ -148,13 +148,8 @@ impl Check for RequestsPass {
             (On::Production, _) => &deployment.production,
             (On::Test, Some(test)) => test,
             (On::Test, None) => {
-                return Ok(Answer::no(
-                    format!(
-                        "group {} has no test listener: nothing can be sent to green before users reach it",
-                        deployment.group
-                    ),
-                    "Give the deployment group a test listener, or take this hook out of the AppSpec.",
-                ));
+                let or = deployment.terms().leave_hook_out;
+                return Ok(without_test_listener(deployment, "nothing can be sent to green", or));
             }
         };
         let mut progress = self.kept(context).await?;

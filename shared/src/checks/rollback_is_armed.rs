@@ -19,14 +19,14 @@ impl<D: AnyDeployment> Check<D> for RollbackIsArmed {
     }
 
     fn question(&self) -> String {
-        "Does the deployment group roll back by itself when a deployment fails or an alarm fires?".to_owned()
+        "Does it roll back by itself when a deployment fails or an alarm fires?".to_owned()
     }
 
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
-        let deployment = &context.deployment;
+        let (deployment, terms) = (&context.deployment, context.deployment.terms());
         let watches_alarms = deployment.alarms().enabled && !deployment.alarms().names.is_empty();
-        let mut wanted = vec!["DEPLOYMENT_FAILURE"];
-        wanted.extend(watches_alarms.then_some("DEPLOYMENT_STOP_ON_ALARM"));
+        let mut wanted = vec![terms.on_failure];
+        wanted.extend(watches_alarms.then_some(terms.on_alarm));
         let armed = deployment.auto_rollback();
         let has = |event: &str| armed.enabled && armed.events.iter().any(|armed| armed == event);
         let missing: Vec<String> = wanted.iter().filter(|event| !has(event)).map(|event| (*event).to_owned()).collect();
@@ -37,11 +37,11 @@ impl<D: AnyDeployment> Check<D> for RollbackIsArmed {
         let state = if armed.enabled { "lacks" } else { "is off, so it lacks" };
         Ok(Answer::no(
             format!(
-                "automatic rollback of group {} {state} {}: after a failure nothing moves back by itself",
-                deployment.group(),
+                "automatic rollback of {} {state} {}: after a failure nothing moves back by itself",
+                deployment.settings_of(),
                 list(&missing)
             ),
-            format!("Enable automatic rollback of the group for {}.", list(&missing)),
+            format!("Enable automatic rollback of {} for {}.", terms.settings, list(&missing)),
         ))
     }
 }
@@ -73,7 +73,7 @@ mod tests {
         assert_snapshot!(row(Deployment { auto_rollback: AutoRollback::default(), ..deployment() }).await, @"
         FAILED
           automatic rollback of group orders is off, so it lacks DEPLOYMENT_FAILURE and DEPLOYMENT_STOP_ON_ALARM: after a failure nothing moves back by itself
-          do: Enable automatic rollback of the group for DEPLOYMENT_FAILURE and DEPLOYMENT_STOP_ON_ALARM.
+          do: Enable automatic rollback of the deployment group for DEPLOYMENT_FAILURE and DEPLOYMENT_STOP_ON_ALARM.
         ");
     }
 
@@ -83,7 +83,7 @@ mod tests {
         assert_snapshot!(row(Deployment { auto_rollback: only_failure.clone(), ..deployment() }).await, @"
         FAILED
           automatic rollback of group orders lacks DEPLOYMENT_STOP_ON_ALARM: after a failure nothing moves back by itself
-          do: Enable automatic rollback of the group for DEPLOYMENT_STOP_ON_ALARM.
+          do: Enable automatic rollback of the deployment group for DEPLOYMENT_STOP_ON_ALARM.
         ");
         let without_alarms =
             Deployment { auto_rollback: only_failure, alarms: AlarmConfiguration::default(), ..deployment() };

@@ -1,8 +1,14 @@
 //! Where a listener leads, and how to reach it.
 
+use crate::check::{CannotTell, CheckContext};
 use crate::deployment::{Action, Deployment, Listener, Rule};
 
 use super::words;
+
+/// The listener as it is now: where its rules point.
+pub(super) async fn now(context: &CheckContext, known: &Listener) -> Result<Listener, CannotTell> {
+    Ok(context.ports.targets().listener(&known.arn).await?.narrowed(known.rule.as_deref()))
+}
 
 /// The ARNs of the deployment's two target groups, as far as they are known.
 pub(super) fn pair(deployment: &Deployment) -> Vec<&str> {
@@ -103,6 +109,20 @@ pub(super) fn host(listener: &Listener, pair: &[&str], planned: Option<&str>) ->
         rules.iter().flat_map(|(rule, _)| &rule.hosts).find(|host| !host.contains(['*', '?'])).cloned()
     };
     planned.map(str::to_owned).or_else(asked_for)
+}
+
+/// Headers without which no request reaches the pair, with a value that each of them may have.
+pub(super) fn headers(listener: &Listener, pair: &[&str]) -> Vec<(String, String)> {
+    let rules = rules(listener, pair);
+    if rules.iter().any(|(rule, _)| rule.headers.is_empty()) {
+        return Vec::new();
+    }
+    let demanded = rules.first().into_iter().flat_map(|(rule, _)| &rule.headers);
+    let plain = |(name, values): &(String, Vec<String>)| {
+        let value = values.iter().find(|value| !value.contains(['*', '?']))?;
+        Some((name.to_ascii_lowercase(), value.clone()))
+    };
+    demanded.filter_map(plain).collect()
 }
 
 /// What to do when nothing listens there.

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use super::secret_source::{Source, short_name};
 use super::words::{cannot_tell, count, list, version};
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 use crate::ports::TaskDefinition;
 
 /// Names that one call may ask for.
@@ -37,7 +38,7 @@ impl Check for SecretsExist {
         let arn = &context.deployment.target_task_definition;
         let Some(definition) = context.ports.tasks().task_definition(arn).await? else {
             let asked = format!("the secrets of {}: ECS has no such task definition", version(arn));
-            return Err(cannot_tell(asked, "Correct TaskDefinition in the AppSpec."));
+            return Err(cannot_tell(asked, format!("Correct {}.", context.deployment.terms().task_definition)));
         };
         let wanted = wanted(&definition);
         if wanted.is_empty() {

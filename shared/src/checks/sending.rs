@@ -76,6 +76,12 @@ pub(super) fn prepared(
 ) -> ProbeRequest {
     let mut headers: Vec<(String, String)> =
         request.headers.iter().map(|(name, value)| (name.clone(), value.fill(values))).collect();
+    let pair = route::pair(&context.deployment);
+    for (name, value) in route::headers(listener, &pair) {
+        if !headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+            headers.push((name, value));
+        }
+    }
     let mut typed = |kind: &str| {
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             headers.push(("content-type".to_owned(), kind.to_owned()));
@@ -96,7 +102,7 @@ pub(super) fn prepared(
     ProbeRequest {
         method: request.method.to_owned(),
         url: route::url(listener, &request.path.fill_path(values)),
-        host: route::host(listener, &route::pair(&context.deployment), planned_host),
+        host: route::host(listener, &pair, planned_host),
         headers,
         body: body.map(String::into_bytes),
         timeout: limit,

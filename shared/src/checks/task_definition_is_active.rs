@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::words::version;
 use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::deployment::AnyDeployment as _;
 
 /// The task definition that is being deployed exists and can be started.
 pub struct TaskDefinitionIsActive;
@@ -15,7 +16,7 @@ impl Check for TaskDefinitionIsActive {
     }
 
     fn question(&self) -> String {
-        "Does ECS know the task definition of the AppSpec, and is it active?".to_owned()
+        "Does ECS know the task definition that is deployed, and is it active?".to_owned()
     }
 
     async fn ask(&self, context: &CheckContext) -> Result<Answer, CannotTell> {
@@ -29,7 +30,10 @@ impl Check for TaskDefinitionIsActive {
             ),
             None => Answer::no(
                 format!("ECS has no task definition {arn}"),
-                "Correct TaskDefinition in the AppSpec: account, Region, family and revision.",
+                format!(
+                    "Correct {}: account, Region, family and revision.",
+                    context.deployment.terms().task_definition
+                ),
             ),
         })
     }

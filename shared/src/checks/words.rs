@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::check::CannotTell;
-use crate::deployment::Listener;
+use crate::check::{Answer, CannotTell};
+use crate::deployment::{AnyDeployment as _, Deployment, Listener};
 use crate::document::{names_a_secret, without_secrets};
 use crate::report::words::one_line;
 
@@ -42,6 +42,15 @@ pub(super) fn list(items: &[String]) -> String {
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// No to what only a test listener makes possible.
+pub(super) fn without_test_listener(deployment: &Deployment, what: &str, or: &str) -> Answer {
+    let terms = deployment.terms();
+    Answer::no(
+        format!("{} has no {}: {what} before users reach it", deployment.settings_of(), terms.test_listener),
+        format!("{}, or {or}.", terms.get_test_listener),
+    )
 }
 
 /// A row for what nobody can know, and asking again will not change.

@@ -22,7 +22,12 @@ fn parts(candidates: Vec<Candidate>, target: Target) -> Parts {
     let sample = deployment();
     Parts {
         group: Group::default(),
-        app_spec: sample.app_spec,
+        app_spec: AppSpec {
+            task_definition: sample.target_task_definition,
+            container_name: sample.container_name,
+            container_port: sample.container_port,
+            hooks: Vec::new(),
+        },
         target,
         service: sample.service,
         candidates,

@@ -8,10 +8,15 @@ use async_trait::async_trait;
 use super::Fakes;
 use crate::answer::{Answers, PutError};
 use crate::check::CannotTell;
-use crate::deployment::{Deployment, DeploymentId, FunctionDeployment, Rollback};
-use crate::discovery::{Deployments, DiscoveryError, Platform, Record, Revision, Settings};
-use crate::event::Event;
+use crate::deployment::{
+    AnyDeployment, Deployment, DeploymentId, Engine, FunctionDeployment, NativeDeployment, Rollback,
+};
+use crate::discovery::{
+    Deployments, DiscoveryError, NativeDeployments, NativeRecord, Platform, Record, Revision, Settings,
+};
+use crate::event::{Event, ServiceDeploymentArn};
 use crate::hook::Outside;
+use crate::lifecycle_stage::LifecycleStage;
 use crate::ports::Parameters;
 use crate::report::Verdict;
 
@@ -25,8 +30,14 @@ pub struct FakeEngine {
 pub struct EngineState {
     /// The only deployment there is, unless there is one of a function.
     pub deployment: Deployment,
+    /// CodeDeploy's word for its state.
+    pub status: String,
     /// The deployment of a function that there is instead.
     pub function: Option<FunctionDeployment>,
+    /// What ECS says of the deployment, where it carries it out.
+    pub native: NativeRecord,
+    /// How often the whole deployment was asked for.
+    pub described: usize,
     /// What discovery does instead, in order.
     pub faults: VecDeque<Fault>,
     /// What delivery does instead, in order.
@@ -52,7 +63,10 @@ impl FakeEngine {
     pub fn of(deployment: Deployment) -> Self {
         let state = EngineState {
             deployment,
+            status: "InProgress".to_owned(),
             function: None,
+            native: super::native_record(),
+            described: 0,
             faults: VecDeque::new(),
             answer_faults: VecDeque::new(),
             answers: Vec::new(),
@@ -79,6 +93,7 @@ impl FakeEngine {
         let world = world.clone();
         Outside {
             deployments: engine.clone(),
+            native: engine.clone(),
             parameters: engine.clone(),
             answers: engine.clone(),
             last_resort: Arc::new(move || Ok(engine.clone())),
@@ -118,11 +133,11 @@ impl Deployments for FakeEngine {
         let function = function.is_some();
         Ok(Record {
             id: id.clone(),
-            application: known.application,
-            group: known.group,
-            config: known.config,
-            creator: known.creator,
-            status: known.status,
+            application: known.names().0.to_owned(),
+            group: known.names().1.to_owned(),
+            config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
+            creator: "user".to_owned(),
+            status: self.state().status.clone(),
             platform: if function { Platform::Lambda } else { Platform::Ecs },
             undoes,
             override_alarms: None,
@@ -140,6 +155,23 @@ impl Deployments for FakeEngine {
     async fn describe_function(&self, _: Record) -> Result<FunctionDeployment, DiscoveryError> {
         self.stumble().await?;
         Ok(self.state().function.clone().expect("the record says that it is of a function"))
+    }
+}
+
+#[async_trait]
+impl NativeDeployments for FakeEngine {
+    async fn native_record(&self, arn: &ServiceDeploymentArn) -> Result<NativeRecord, DiscoveryError> {
+        self.stumble().await?;
+        Ok(NativeRecord { arn: arn.clone(), ..self.state().native.clone() })
+    }
+
+    async fn describe_native(&self, record: NativeRecord, stage: LifecycleStage) -> Result<Deployment, DiscoveryError> {
+        self.stumble().await?;
+        let mut state = self.state();
+        state.described += 1;
+        let engine = Engine::Ecs(NativeDeployment { arn: record.arn.arn, stage, test_header: None });
+        let deployment = state.deployment.clone();
+        Ok(Deployment { id: DeploymentId(record.arn.id), engine, ..deployment })
     }
 }
 

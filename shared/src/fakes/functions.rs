@@ -54,4 +54,10 @@ impl Functions for Fakes {
             source: Some(if transient { "TooManyRequestsException" } else { "AccessDeniedException" }.into()),
         })
     }
+
+    async fn send(&self, function: &str, event: String) -> Result<(), CannotTell> {
+        let mut state = self.reach(&format!("invocation of {function}"))?;
+        state.sent.push((function.to_owned(), event));
+        Ok(())
+    }
 }

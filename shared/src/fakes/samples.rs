@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::appspec::AppSpec;
 use crate::deployment::{
-    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, FunctionDeployment, HealthCheck, Listener,
-    LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
+    Action, AlarmConfiguration, AutoRollback, Deployment, DeploymentId, Engine, FunctionDeployment, HealthCheck,
+    Listener, LoadBalancer, Rule, Service, TargetGroup, TaskSet, VersionShift,
 };
+use crate::discovery::NativeRecord;
+use crate::event::ServiceDeploymentArn;
 use crate::ports::{Container, ContainerLog, ProbeResponse, TargetHealth, Task, TaskDefinition};
 
 /// What blue runs.
@@ -34,11 +35,7 @@ const LOAD_BALANCER: &str =
 pub fn deployment() -> Deployment {
     Deployment {
         id: DeploymentId("d-3QX9ZK2LE".to_owned()),
-        application: "shop".to_owned(),
-        group: "orders".to_owned(),
-        config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
-        creator: "user".to_owned(),
-        status: "InProgress".to_owned(),
+        engine: Engine::CodeDeploy { application: "shop".to_owned(), group: "orders".to_owned() },
         rollback: None,
         auto_rollback: AutoRollback {
             enabled: true,
@@ -59,12 +56,8 @@ pub fn deployment() -> Deployment {
             health_check_grace_seconds: 0,
         },
         target_task_definition: GREEN_TASK_DEFINITION.to_owned(),
-        app_spec: AppSpec {
-            task_definition: GREEN_TASK_DEFINITION.to_owned(),
-            container_name: "app".to_owned(),
-            container_port: 8080,
-            hooks: Vec::new(),
-        },
+        container_name: "app".to_owned(),
+        container_port: 8080,
         blue: Some(TaskSet {
             status: "PRIMARY".to_owned(),
             traffic_percent: Some(100.0),
@@ -84,14 +77,14 @@ pub fn deployment() -> Deployment {
 /// The sample deployment of function `orders` as it stands at `BeforeAllowTraffic`: alias `live` leads to version 41, and
 /// version 42 is being deployed.
 pub fn function_deployment() -> FunctionDeployment {
-    let Deployment { id, application, group, creator, status, auto_rollback, .. } = deployment();
+    let Deployment { id, auto_rollback, .. } = deployment();
     FunctionDeployment {
         id,
-        application,
-        group,
+        application: "shop".to_owned(),
+        group: "orders".to_owned(),
         config: "CodeDeployDefault.LambdaCanary10Percent5Minutes".to_owned(),
-        creator,
-        status,
+        creator: "user".to_owned(),
+        status: "InProgress".to_owned(),
         rollback: None,
         auto_rollback,
         alarms: AlarmConfiguration {
@@ -110,6 +103,24 @@ pub fn function_deployment() -> FunctionDeployment {
     }
 }
 
+/// The sample deployment as ECS tells of it where it carries it out: the service `orders` of cluster `shop`, in progress.
+pub fn native_record() -> NativeRecord {
+    let arn = "arn:aws:ecs:eu-central-1:123456789012:service-deployment/shop/orders/ejGvqq2ilnbKT9qj0vLJe";
+    let revision = |id: &str| format!("arn:aws:ecs:eu-central-1:123456789012:service-revision/shop/orders/{id}");
+    let Deployment { alarms, shift_began, .. } = deployment();
+    NativeRecord {
+        arn: ServiceDeploymentArn::parse(arn).expect("an ARN"),
+        status: "IN_PROGRESS".to_owned(),
+        sources: vec![revision("1111111111111111111")],
+        target: Some(revision("2222222222222222222")),
+        green_percent: Some(0.0),
+        alarms,
+        alarms_roll_back: true,
+        bake_minutes: Some(3),
+        began: shift_began,
+    }
+}
+
 /// A steady `ACTIVE` task set of two running tasks.
 pub fn task_set(id: &str, task_definition: &str, target_group_arn: &str) -> TaskSet {
     TaskSet {
@@ -120,6 +131,7 @@ pub fn task_set(id: &str, task_definition: &str, target_group_arn: &str) -> Task
         desired: 2,
         pending: 0,
         running: 2,
+        failed: None,
         traffic_percent: None,
         target_group_arn: target_group_arn.to_owned(),
     }
@@ -183,6 +195,7 @@ pub fn healthy(address: &str) -> TargetHealth {
 pub fn listener(arn: &str, port: u16, rules: Vec<Rule>) -> Listener {
     Listener {
         arn: arn.to_owned(),
+        rule: None,
         protocol: "HTTP".to_owned(),
         port,
         load_balancer: LoadBalancer {

@@ -16,6 +16,9 @@ pub trait Functions: Send + Sync {
     /// Invokes one version, past every alias, and waits for what it returns. It is sent once: who sends it again must know
     /// that the function may have run. `None` when there was no answer in time; the function may still run.
     async fn invoke(&self, call: FunctionCall) -> Result<Option<Invoked>, CannotTell>;
+
+    /// Leaves an event, as JSON text, for this function: Lambda invokes it soon, and nobody waits for what it returns.
+    async fn send(&self, function: &str, event: String) -> Result<(), CannotTell>;
 }
 
 /// One invocation.

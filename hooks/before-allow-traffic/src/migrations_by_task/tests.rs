@@ -244,11 +244,11 @@ async fn when_the_functions_time_is_up_the_task_is_stopped() {
     advance(Duration::from_secs(1)).await;
     assert_snapshot!(told(&check, &context).await, @r#"
     FAILED
-      `alembic upgrade head` had not ended after 575 s and was told to stop: the function's time was up; the database may be half-way, as the tool left it; traffic stays on blue; app's last lines: "backfilled 1000000 of 3000000 rows"
+      `alembic upgrade head` had not ended after 575 s and was told to stop: the hook's time was up; the database may be half-way, as the tool left it; traffic stays on blue; app's last lines: "backfilled 1000000 of 3000000 rows"
       do: See how far it came (task 00000000), make it shorter or run it apart from the deployment; then redeploy.
     "#);
     let stops = fakes.state().stops.clone();
-    assert_eq!(stops[0].1, "greenlight, d-3QX9ZK2LE: the function's time was up");
+    assert_eq!(stops[0].1, "greenlight, d-3QX9ZK2LE: the hook's time was up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,7 +274,7 @@ async fn a_task_that_cannot_be_looked_at_is_told_to_stop_all_the_same() {
     advance(Duration::from_secs(580)).await;
     assert_snapshot!(told(&check, &context).await, @"
     FAILED
-      `alembic upgrade head` had not ended after 580 s and could not be told to stop, and may go on (stop of task arn:aws:ecs:eu-central-1:123456789012:task/shop/00000000000000000000000000000063: the call was refused): the function's time was up; the database may be half-way, as the tool left it; traffic stays on blue; the log of app was not read: task definition arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:42: the call was refused
+      `alembic upgrade head` had not ended after 580 s and could not be told to stop, and may go on (stop of task arn:aws:ecs:eu-central-1:123456789012:task/shop/00000000000000000000000000000063: the call was refused): the hook's time was up; the database may be half-way, as the tool left it; traffic stays on blue; the log of app was not read: task definition arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:42: the call was refused
       do: See how far it came (task 00000000), make it shorter or run it apart from the deployment; then redeploy.
     ");
 }
