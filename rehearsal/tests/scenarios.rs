@@ -95,6 +95,7 @@ fn without_row(spine: &str, check: &str) -> String {
 const VARIES: &[(&str, &str)] = &[
     (r"d-[0-9A-Z]{9}\b", "d-…"),
     (r"\b[0-9a-f]{21}\b", "…"),
+    (r"\(execution [0-9a-f-]{36}\)", "(execution …)"),
     (r"\b[0-9a-f]{32}\b", "…"),
     (r"ecs-svc/\d+", "ecs-svc/…"),
     (r"\btask [0-9a-f]{8}\b", "task …"),
@@ -143,7 +144,23 @@ fn spine(transcript: &str) -> String {
             kept.push(line.trim_start().to_owned());
         }
     }
-    kept.join("\n")
+    asked_again_once(kept).join("\n")
+}
+
+/// How often a function of ECS's asks for more time depends on this machine: the first time is kept, and how it ends.
+fn asked_again_once(lines: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for line in lines {
+        if line.starts_with("deployment") && line.contains("answered IN_PROGRESS") {
+            let of_cycle = |line: &&String| !["CloudWatch", "rehearsal"].iter().any(|who| line.starts_with(who));
+            let since = kept.iter().rposition(|earlier| *earlier == line);
+            if let Some(first) = since.filter(|first| kept[*first..].iter().all(|line| of_cycle(&line))) {
+                kept.truncate(first);
+            }
+        }
+        kept.push(line);
+    }
+    kept
 }
 
 /// Splits `    1:07  CodeDeploy  …` after the time.
