@@ -277,7 +277,7 @@ scenarios! {
 }
 
 /// The same scenarios with ECS as the engine; their transcripts stand beside those of CodeDeploy. Left out are those that are about
-/// what only CodeDeploy has: AppSpecs, answers by an API call, a deployment group without rollback.
+/// what only CodeDeploy has: AppSpec files, answers by an API call, a deployment group without rollback.
 mod on_ecs {
     macro_rules! scenarios {
         ($($test:ident = $name:literal),+ $(,)?) => {
