@@ -99,6 +99,11 @@ impl Scenario {
         schema.to_value()
     }
 
+    /// The name of its CodeDeploy application and of its deployment group: that of what is deployed.
+    pub fn application(&self) -> &str {
+        self.function.as_ref().map_or(&self.service.name, |function| &function.value.name)
+    }
+
     /// The stages that a deployment of this has.
     pub fn stages(&self) -> &'static [Stage] {
         if self.function.is_some() { &Stage::OF_FUNCTIONS } else { &Stage::ALL }

@@ -57,6 +57,8 @@ pub struct Surroundings {
     pub database: Option<DatabaseLogin>,
     /// What HTTPS listeners need, where there are any.
     pub https: Option<Https>,
+    /// The applications that the functions' stack is for, as its parameters name them: one, or a beginning and `*`.
+    pub applications: String,
 }
 
 /// What HTTPS listeners need.
@@ -138,6 +140,15 @@ pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroun
     })
 }
 
+/// Adds another service with an application of its own, for which the functions that are there work, too.
+pub fn furnish_beside(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroundings) -> Prepared {
+    let now = world.now();
+    let told_now = world.clock.to_client(now);
+    world.logs.create_group(&log_group(&loaded.scenario.service.name));
+    let furnisher = Furnisher { loaded, plan, here, now, told_now, service: &loaded.scenario.service };
+    world.update(|state| furnisher.furnish_service(state))
+}
+
 /// The folder of migrations of this scenario.
 pub fn migrations(loaded: &Loaded, sample: &Path) -> PathBuf {
     let named = loaded.scenario.service.migrations.as_ref();
@@ -156,6 +167,13 @@ struct Furnisher<'a> {
 
 impl Furnisher<'_> {
     fn furnish(&self, state: &mut State) -> Prepared {
+        state.functions = self.hooks(&self.here.applications, &Stage::ALL);
+        state.faults = self.faults();
+        state.zone_without_room = self.service.zone_without_room.map(Zone::name);
+        self.furnish_service(state)
+    }
+
+    fn furnish_service(&self, state: &mut State) -> Prepared {
         let name = self.service.name.clone();
         let balancer =
             LoadBalancer { name: name.clone(), id: hex(16), dns_name: "127.0.0.1".to_owned(), created_at: self.now };
@@ -165,7 +183,9 @@ impl Furnisher<'_> {
             |role| Listener { certificate: certificate.clone(), ..listener(&balancer, role, &groups[0].arn) };
         let production = listener(ListenerRole::Production);
         let test = self.loaded.scenario.deployment.test_listener.then(|| listener(ListenerRole::Test));
-        state.alarms = self.alarms(&balancer, &groups);
+        let alarms = self.alarms(&balancer, &groups);
+        let alarm_names: Vec<String> = alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        state.alarms.extend(alarms);
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
         let mut green = self.task_definition(2, &self.loaded.scenario.green);
         if let Some(mutated) = &self.loaded.mutated {
@@ -184,9 +204,6 @@ impl Furnisher<'_> {
         state.listeners.extend(test);
         let group_names = groups.each_ref().map(|group| group.name.clone());
         state.target_groups.extend(groups);
-        state.functions = self.hooks(&name, &Stage::ALL);
-        state.faults = self.faults();
-        state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
         self.fill_stores(state);
         let target = ServiceTarget {
@@ -202,7 +219,7 @@ impl Furnisher<'_> {
                 .termination_wait
                 .map_or(Duration::from_secs(300), greenlight::units::Span::duration),
         };
-        self.codedeploy(state, &name, GroupTarget::Service(target));
+        self.codedeploy(state, &name, GroupTarget::Service(target), alarm_names);
         let prepared = Prepared {
             application: name.clone(),
             group: name,
@@ -379,7 +396,7 @@ impl Furnisher<'_> {
     }
 
     /// The application and its group, both of this name, and every deployment configuration.
-    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget) {
+    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget, alarms: Vec<String>) {
         let deployment = &self.loaded.scenario.deployment;
         let platform = self.loaded.scenario.platform();
         let (config, routing) = deployment.config(platform);
@@ -396,8 +413,8 @@ impl Furnisher<'_> {
             config,
             target,
             auto_rollback: deployment.rollback_events(),
-            alarms: state.alarms.iter().map(|alarm| alarm.name.clone()).collect(),
-            alarms_enabled: !state.alarms.is_empty(),
+            alarms_enabled: !alarms.is_empty(),
+            alarms,
         });
     }
 
@@ -508,7 +525,8 @@ impl Furnisher<'_> {
         let group = state.codedeploy.group(&prepared.application, &prepared.group);
         let config = group.map(|group| group.config.clone()).unwrap_or_default();
         let location: RevisionLocation = revision.location;
-        for set in state.services.iter_mut().flat_map(|service| &mut service.task_sets) {
+        let own = state.services.iter_mut().filter(|service| service.name == prepared.application);
+        for set in own.flat_map(|service| &mut service.task_sets) {
             set.external_id = Some(id.clone());
         }
         state.codedeploy.deployments.push(Deployment {
