@@ -73,6 +73,9 @@ pub struct Scenario {
     /// Secrets in Secrets Manager, by name, beside the one that RDS would keep for the database: their texts.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// The tag `greenlight:applications` of secrets, by their names: the applications whose plans may use them.
+    #[serde(default)]
+    pub secret_applications: BTreeMap<String, String>,
     /// The plan's file; none when missing.
     #[serde(default)]
     pub plan: Option<Spanned<PathBuf>>,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenlight::document::{Location, Spanned};
+use greenlight::secret_use::TAG as SECRETS_TAG;
 use greenlight::stage::Stage;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -352,7 +353,7 @@ impl Furnisher<'_> {
             state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
         }
         for (name, text) in &self.loaded.scenario.secrets {
-            state.stores.secrets.insert(name.clone(), Secret { value: text.clone(), created_at: self.now });
+            state.stores.secrets.insert(name.clone(), self.secret(name, text.clone()));
         }
         let Some(login) = &self.here.database else { return };
         self.upload_migrations(state);
@@ -366,8 +367,8 @@ impl Furnisher<'_> {
             "password": login.password,
             "sslmode": "verify-full",
         });
-        let secret = Secret { value: secret.to_string(), created_at: self.now };
-        state.stores.secrets.insert(format!("{name}/migrator"), secret);
+        let secret_name = self.database_secret(name);
+        state.stores.secrets.insert(secret_name.clone(), self.secret(&secret_name, secret.to_string()));
         state.stores.databases.insert(
             name.clone(),
             Database {
@@ -382,6 +383,17 @@ impl Furnisher<'_> {
                 created_at: self.now,
             },
         );
+    }
+
+    fn secret(&self, name: &str, value: String) -> Secret {
+        let applications = self.loaded.scenario.secret_applications.get(name);
+        let tags =
+            applications.map(|applications| (SECRETS_TAG.to_owned(), applications.clone())).into_iter().collect();
+        Secret { value, tags, created_at: self.now }
+    }
+
+    fn database_secret(&self, application: &str) -> String {
+        self.service.database_secret.clone().unwrap_or_else(|| format!("{application}/migrator"))
     }
 
     /// As a pipeline would before it creates the deployment.

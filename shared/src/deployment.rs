@@ -96,6 +96,10 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn application(&self) -> &str;
     /// CodeDeploy deployment group.
     fn group(&self) -> &str;
+    /// Whose secrets its plan may use.
+    fn owner_of_secrets(&self) -> &str {
+        self.application()
+    }
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.

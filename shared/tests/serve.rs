@@ -44,7 +44,7 @@ impl Check for Does {
             "hang" => std::future::pending().await,
             "wait" => Ok(Answer::not_yet("1 of 2 tasks run", Duration::from_secs(1), "Look at the tasks.")),
             "leak" => {
-                let secret = context.ports.secrets().value("orders/migrator").await?;
+                let secret = context.ports.secrets().value_for("shop", "shop/migrator").await?;
                 Ok(Answer::no(format!("no login with {}", secret.expose()), format!("Try {}.", secret.expose())))
             }
             other => panic!("no such check: {other}"),
@@ -513,7 +513,7 @@ async fn an_event_that_names_nobody_is_an_error_that_shows_keys_and_no_values() 
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_a_check_lets_slip_is_in_no_report() {
     let world = Fakes::well();
-    world.state().secrets.insert("orders/migrator".to_owned(), r#"{"password":"correct horse"}"#.to_owned());
+    world.state().secrets.insert("shop/migrator".to_owned(), r#"{"password":"correct horse"}"#.to_owned());
     let outcome = invoke_with(leak, &engine(), &world, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(outcome.rows(), ["leak failed: no login with [secret]"]);
