@@ -55,6 +55,8 @@ pub struct Machine {
     pub sample_service: PathBuf,
     /// The sample service's migrations.
     pub sample_migrations: PathBuf,
+    /// The hook in which something panics, for the matrix.
+    pub panicking_hook: PathBuf,
     /// Clears up when this process is killed.
     pub reaper: Option<Reaper>,
     /// The port of the AWS endpoint; any free one when `None`.

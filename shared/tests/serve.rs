@@ -52,6 +52,24 @@ impl Check for Does {
     }
 }
 
+/// A check that breaks before it is asked, and would say yes.
+struct BreaksInItsQuestion;
+
+#[async_trait]
+impl Check for BreaksInItsQuestion {
+    fn id(&self) -> &'static str {
+        "breaks-in-its-question"
+    }
+
+    fn question(&self) -> String {
+        panic!("no words")
+    }
+
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        Ok(Answer::yes("nobody knows what"))
+    }
+}
+
 fn none(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
     Ok(Vec::new())
 }
@@ -66,6 +84,10 @@ fn fail(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
 
 fn panic(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
     Ok(vec![Box::new(Does("panic")), Box::new(Does("pass"))])
+}
+
+fn break_in_the_question(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![Box::new(BreaksInItsQuestion), Box::new(Does("pass"))])
 }
 
 fn hang(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
@@ -225,6 +247,17 @@ async fn an_event_that_is_completed_already_is_not_ours_any_more() {
     let outcome = invoke(pass, &engine).await;
     assert!(outcome.result.is_ok());
     assert!(outcome.verdicts.is_empty());
+}
+
+/// P2: a yes to a question that nobody knows is none.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_panics_before_it_is_asked_stops_the_deployment() {
+    let outcome = invoke(break_in_the_question, &engine()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Stop]);
+    assert_eq!(
+        outcome.rows(),
+        ["unknown-check cannot_tell: the check itself broke before it was asked: no words", "pass passed: 2 of 2"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
