@@ -9,6 +9,7 @@ use clap::Args;
 use futures::StreamExt;
 use greenlight::stage::Stage;
 use rehearsal::cells::{self, Disturbance, Judged, Ran, Stand};
+use rehearsal::process;
 use rehearsal::rehearsal::Machine;
 use rehearsal::scenario::Loaded;
 
@@ -114,7 +115,7 @@ impl Matrix {
             all.went_on += tally.went_on;
             all.by_stand_in += tally.by_stand_in;
         }
-        let left = processes_left()?;
+        let left = process::left()?;
         let [cells, silent, unknown, wrong] = ["cells", "silent", "unknown", "wrong"];
         say(&format!(
             "\n{:<26}{cells:>7}{silent:>8}{unknown:>9}{wrong:>7}{:>9}{:>13}",
@@ -184,19 +185,4 @@ fn show(ran: &Ran) {
     for line in ran.hook.log.iter().chain(stand_in) {
         say(&format!("    {}", line.chars().take(600).collect::<String>()));
     }
-}
-
-/// Children of this process that still run, but the one that clears up.
-fn processes_left() -> Result<usize> {
-    let own = std::process::id().to_string();
-    let mut left = 0;
-    for entry in std::fs::read_dir("/proc").into_iter().flatten() {
-        let stat = std::fs::read_to_string(entry?.path().join("stat")).unwrap_or_default();
-        // `pid (name) state ppid`, where the name may hold anything.
-        let Some((name, rest)) = stat.rsplit_once(") ") else { continue };
-        let mut fields = rest.split(' ');
-        let (state, parent) = (fields.next(), fields.next());
-        left += usize::from(parent == Some(&own) && state != Some("Z") && !name.ends_with("(rehearse"));
-    }
-    Ok(left)
 }

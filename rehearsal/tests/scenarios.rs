@@ -201,6 +201,9 @@ scenarios! {
     the_target_groups_of_ecs_take_turns = "ecs-target-groups-take-turns",
     what_would_be_deployed_is_what_is_rehearsed = "the-environment",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
+    secrets_of_other_names_are_used_where_their_tags_name_the_application = "secrets-are-tagged",
+    a_secret_of_another_application_goes_nowhere = "secret-of-another-application",
+    a_login_of_another_application_is_not_read = "login-of-another-application",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     a_database_is_found_by_its_identifier_in_rds = "database-by-its-cluster",
@@ -258,14 +261,7 @@ scenarios! {
     an_application_of_ones_own_is_deployed_like_the_sample = "your-own-service",
 }
 
-#[cfg(not(feature = "hooks-on-ecs"))]
-mod on_ecs {
-    pub(super) const PLAYED: &[&str] = &[];
-}
-
-/// The same scenarios with ECS as the engine; their transcripts stand beside those of CodeDeploy. greenlight's own functions must
-/// answer ECS for that.
-#[cfg(feature = "hooks-on-ecs")]
+/// The same scenarios with ECS as the engine; their transcripts stand beside those of CodeDeploy.
 mod on_ecs {
     macro_rules! scenarios {
         ($($test:ident = $name:literal),+ $(,)?) => {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Disturbance, Ran, RequestFault};
+use super::{Disturbance, Panics, Ran, RequestFault};
 use crate::world::faults::FaultKind;
 use crate::world::functions::InvocationStatus;
 
@@ -61,6 +61,10 @@ pub fn judge(disturbed: &[Disturbance], ran: &Ran, secrets: &[String]) -> Judged
         let must_stop = disturbed.iter().filter(|it| must_stop(it));
         judged.faults.extend(must_stop.map(|it| format!("Succeeded was answered in spite of {it}")));
     }
+    let panicked = disturbed.iter().any(|it| matches!(it, Disturbance::Panics(_)));
+    if panicked && disturbed.len() == 1 && ran.refused > 0 {
+        judged.faults.push(format!("{} further answers were given", ran.refused));
+    }
     if !went_on && returned {
         judged.faults.extend(unnamed(report.as_ref(), &ran.hook.log));
     }
@@ -88,6 +92,8 @@ fn must_stop(disturbance: &Disturbance) -> bool {
             let harmless = matches!(kind, FaultKind::Delay(_) | FaultKind::WrongType);
             !harmless && !NOT_NEEDED.iter().any(|(needless, _)| needless == operation)
         }
+        // One that panics in its answer had decided well, which report-failure delivers.
+        Disturbance::Panics(what) => *what != Panics::Answer,
         Disturbance::Request { kind, always: true, .. } => {
             !matches!(kind, RequestFault::Slow | RequestFault::WrongType)
         }
