@@ -383,9 +383,7 @@ impl Furnisher<'_> {
             let name = format!("/greenlight/{application}/{}/proceed", self.service.name);
             state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
         }
-        for (name, text) in &self.loaded.scenario.secrets {
-            state.stores.secrets.insert(name.clone(), self.secret(name, text.clone()));
-        }
+        self.fill_secrets(state);
         let Some(login) = &self.here.database else { return };
         self.upload_migrations(state);
         let name = &self.service.name;
@@ -414,6 +412,12 @@ impl Furnisher<'_> {
                 created_at: self.now,
             },
         );
+    }
+
+    fn fill_secrets(&self, state: &mut State) {
+        for (name, text) in &self.loaded.scenario.secrets {
+            state.stores.secrets.insert(name.clone(), self.secret(name, text.clone()));
+        }
     }
 
     fn secret(&self, name: &str, value: String) -> Secret {

@@ -71,7 +71,7 @@ impl Soak {
         say(&at_once.text(&format!("{} services at once", self.services)));
         wrong.extend(at_once.crowded(ENVIRONMENTS));
 
-        let (left, files) = (process::left()?, files_after(files_before).await?);
+        let (left, files) = (process::left().await?, files_after(files_before).await?);
         say(&format!(
             "left: {left} processes; {files} files open, {files_before} before; in {} s",
             began.elapsed().as_secs()

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use greenlight::answer::{Answers, PutError};
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
-use greenlight::checks::TaskDefinitionIsActive;
-use greenlight::deployment::{Deployment, DeploymentId, FunctionDeployment};
+use greenlight::checks::RollbackIsArmed;
+use greenlight::deployment::{AnyDeployment, Deployment, DeploymentId, FunctionDeployment};
 use greenlight::discovery::{Deployments, DiscoveryError, Record};
 use greenlight::event::Event;
 use greenlight::redaction::Redactions;
 use greenlight::report::Verdict;
-use greenlight::{Checks, ServeError, Stage, serve};
+use greenlight::{Checks, Questions, ServeError, Stage, serve};
 
 mod report;
 
@@ -29,7 +29,8 @@ async fn main() -> Result<(), ServeError> {
         report::panics();
     }
     let settings = serve::start(&redactions);
-    let mut hook = serve::hook(stage, checks(panics).into(), &settings, redactions).expect("AWS can be called");
+    let questions = Questions::of_both(checks(panics), checks(panics));
+    let mut hook = serve::hook(stage, questions, &settings, redactions).expect("AWS can be called");
     match panics.as_str() {
         "discovery" => hook.outside.deployments = Arc::new(Panics),
         "answer" => hook.outside.answers = Arc::new(Panics),
@@ -39,13 +40,13 @@ async fn main() -> Result<(), ServeError> {
 }
 
 /// One that panics, and one of greenlight's own beside it.
-fn checks(panics: &str) -> Checks {
+fn checks<D: AnyDeployment>(panics: &str) -> Checks<D> {
     match panics {
-        "check" => Checks::fixed(|| vec![Box::new(Panics), Box::new(TaskDefinitionIsActive)]),
-        "question" => Checks::fixed(|| vec![Box::new(PanicsInItsQuestion), Box::new(TaskDefinitionIsActive)]),
+        "check" => Checks::fixed(|| vec![Box::new(Panics), Box::new(RollbackIsArmed)]),
+        "question" => Checks::fixed(|| vec![Box::new(PanicsInItsQuestion), Box::new(RollbackIsArmed)]),
         "checks" => Checks::fixed(|| panic!("{TEXT}")),
-        "planned-checks" => Checks::fixed(|| vec![Box::new(TaskDefinitionIsActive)]).and_planned(|_| panic!("{TEXT}")),
-        _ => Checks::fixed(|| vec![Box::new(TaskDefinitionIsActive)]),
+        "planned-checks" => Checks::fixed(|| vec![Box::new(RollbackIsArmed)]).and_planned(|_| panic!("{TEXT}")),
+        _ => Checks::fixed(|| vec![Box::new(RollbackIsArmed)]),
     }
 }
 
@@ -53,7 +54,7 @@ fn checks(panics: &str) -> Checks {
 struct Panics;
 
 #[async_trait]
-impl Check for Panics {
+impl<D: AnyDeployment> Check<D> for Panics {
     fn id(&self) -> &'static str {
         "panics"
     }
@@ -62,7 +63,7 @@ impl Check for Panics {
         "Does this check panic?".to_owned()
     }
 
-    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+    async fn ask(&self, _: &CheckContext<D>) -> Result<Answer, CannotTell> {
         panic!("{TEXT}")
     }
 }
@@ -93,7 +94,7 @@ impl Answers for Panics {
 struct PanicsInItsQuestion;
 
 #[async_trait]
-impl Check for PanicsInItsQuestion {
+impl<D: AnyDeployment> Check<D> for PanicsInItsQuestion {
     fn id(&self) -> &'static str {
         "panics-in-its-question"
     }
@@ -102,7 +103,7 @@ impl Check for PanicsInItsQuestion {
         panic!("{TEXT}")
     }
 
-    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+    async fn ask(&self, _: &CheckContext<D>) -> Result<Answer, CannotTell> {
         Ok(Answer::yes("nobody comes here"))
     }
 }

@@ -157,11 +157,6 @@ impl Stand {
         Ok((hook.context("there is no such hook")?, stand_in.context("nobody stands in")?, id))
     }
 
-    /// Where the deployment stands.
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
     /// What must be in no output.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = vec!["not-for-any-report".to_owned()];

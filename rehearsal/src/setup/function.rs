@@ -36,6 +36,7 @@ impl Furnisher<'_> {
         });
         state.alarms = self.alarms_of_function(spec);
         state.faults = self.faults();
+        self.fill_secrets(state);
         if let Some(text) = &self.plan.text {
             let parameter = Parameter { value: text.clone(), version: 1, modified_at: self.now };
             state.stores.parameters.insert(format!("/greenlight/{0}/{0}", spec.name), parameter);
