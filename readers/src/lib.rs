@@ -11,6 +11,7 @@ mod assertions;
 mod death;
 mod documents;
 mod event;
+mod hook_answer;
 pub mod hook_files;
 mod last_words;
 mod migrations;
@@ -32,11 +33,12 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const ALL: [Reader; 14] = [
+pub const ALL: [Reader; 15] = [
     Reader { name: "app_spec", read: app_spec::read },
     Reader { name: "assertions", read: assertions::read },
     Reader { name: "death", read: death::read },
     Reader { name: "event", read: event::read },
+    Reader { name: "hook_answer", read: hook_answer::read },
     Reader { name: "last_words", read: last_words::read },
     Reader { name: "migrations", read: migrations::read },
     Reader { name: "mysql", read: sql::read_mysql },

@@ -99,6 +99,11 @@ fn an_event_names_whom_to_answer_or_is_refused_without_its_values() {
 }
 
 #[test]
+fn what_a_hook_returns_to_ecs_is_an_answer_or_none_in_one_line() {
+    feed("hook_answer", 3_000);
+}
+
+#[test]
 fn last_words_name_whom_to_answer() {
     feed("last_words", 1_000);
 }

@@ -291,7 +291,6 @@ pub fn read(
     let (mut wrong_plan, mut wrong_template) = (None, None);
     let read = document::parse_and_judge(text, source, &[], |written: Spanned<Scenario>, judge| {
         let Spanned { value: mut scenario, referenced: place, .. } = written;
-        scenario.engine = instead.engine.unwrap_or(scenario.engine);
         match (&instead.template, scenario.template.take()) {
             (Some(given), _) => wrong_template = template::define(&mut scenario, given, folder).err(),
             (None, Some(own)) => {
@@ -300,6 +299,7 @@ pub fn read(
             }
             (None, None) => {}
         }
+        scenario.engine = instead.engine.unwrap_or(scenario.engine);
         scenario.check(&sense::Sense { judge, folder, place });
         let plan = judge.part(scenario.plan.as_ref(), |named| {
             let file = folder.join(&named.value);

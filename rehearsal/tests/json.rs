@@ -23,6 +23,48 @@ traffic: { requests: [{ path: /version }] }
 expect: { status: Failed, lost: 0 }
 ";
 
+/// As above by ECS, whose hook gives no answer.
+const BY_ECS: &str = "
+story: A function that answers nothing.
+service: { database: false }
+hooks:
+  before_install: { none: true }
+  after_install: { command: ./silent.sh }
+  after_allow_test_traffic: { none: true }
+  before_allow_traffic: { none: true }
+  after_allow_traffic: { none: true }
+traffic: { requests: [{ path: /version }] }
+expect: { status: Failed, ends_at: AfterInstall, rolled_back: true, lost: 0 }
+";
+
+#[test]
+fn of_ecs_a_gate_reads_the_same_in_the_words_of_ecs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, file) = (folder.path().join("by-ecs.yaml"), folder.path().join("outcome.json"));
+    std::fs::write(&scenario, BY_ECS).unwrap();
+    let mut run = Command::new(programs::rehearse());
+    run.args(["run", "--engine", "ecs"]).arg(&scenario).arg("--json").arg(&file);
+    let run = run.output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    let outcomes: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let outcome = &outcomes[0];
+    assert_eq!((&outcome["engine"], &outcome["as_expected"]), (&"ecs".into(), &true.into()));
+    assert_eq!((&outcome["status"], &outcome["ended_at"]), (&"ROLLBACK_SUCCESSFUL".into(), &"POST_SCALE_UP".into()));
+    assert_eq!(outcome["error"]["code"], Value::Null);
+    assert!(outcome["error"]["message"].as_str().unwrap().contains("after-install failed"), "{outcome}");
+    assert_eq!(outcome["rollback"]["deployment"], outcome["deployment"]);
+    let arn = outcome["deployment"].as_str().unwrap();
+    assert!(arn.starts_with("arn:aws:ecs:eu-west-1:123456789012:service-deployment/shop/orders/"), "{arn}");
+    let events: Vec<_> = outcome["events"].as_array().unwrap().iter().map(|it| (&it["name"], &it["status"])).collect();
+    let event = |name: &'static str, status: &'static str| (Value::from(name), Value::from(status));
+    let expected =
+        [event("PRE_SCALE_UP", "Succeeded"), event("SCALE_UP", "Succeeded"), event("POST_SCALE_UP", "Failed")];
+    assert!(events.into_iter().eq(expected.iter().map(|(name, status)| (name, status))), "{outcome}");
+    let [hook] = outcome["hooks"].as_array().unwrap().as_slice() else { panic!("one call: {outcome}") };
+    assert_eq!((&hook["event"], &hook["deployment"]), (&"POST_SCALE_UP".into(), &outcome["deployment"]));
+    assert_eq!(hook["ended"], "crashed");
+}
+
 #[test]
 fn a_gate_reads_what_ended_why_and_who_noticed() {
     let folder = tempfile::tempdir().unwrap();

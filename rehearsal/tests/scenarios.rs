@@ -192,6 +192,7 @@ scenarios! {
     an_answer_without_a_status_is_a_no_to_ecs = "ecs-answer-without-a-status",
     ecs_itself_shifts_and_asks_at_every_step = "ecs-canary",
     tasks_that_fail_again_and_again_trigger_the_circuit_breaker = "ecs-circuit-breaker",
+    what_ecs_would_deploy_is_what_is_rehearsed = "ecs-environment",
     ecs_gives_up_a_function_that_is_never_done = "ecs-hook-is-never-done",
     a_no_before_a_step_leads_every_user_back = "ecs-linear-stopped-at-a-step",
     a_no_on_the_way_back_blocks_nothing = "ecs-no-on-the-way-back",

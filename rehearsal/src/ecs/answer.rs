@@ -11,6 +11,10 @@ use crate::world::functions::InvocationStatus;
 /// How long ECS waits before it calls a function again that does not say.
 pub const CALLS_BACK_AFTER: Duration = Duration::from_secs(30);
 
+/// The longest that a function can have ECS wait: nobody waits for a deployment for so long.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-blue-green.html>
+pub const LATEST_CALL_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// What became of one invocation of a hook.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -50,7 +54,9 @@ impl Answer {
             Some("SUCCEEDED") => Self::Succeeded,
             Some("FAILED") => Self::Failed,
             Some("IN_PROGRESS") => Self::InProgress {
-                after: answer["callBackDelay"].as_u64().map_or(CALLS_BACK_AFTER, Duration::from_secs),
+                after: answer["callBackDelay"]
+                    .as_u64()
+                    .map_or(CALLS_BACK_AFTER, |seconds| Duration::from_secs(seconds).min(LATEST_CALL_BACK)),
                 details: answer["hookDetails"].as_object().cloned().unwrap_or_default(),
             },
             Some(_) => Self::Invalid(said()),
@@ -61,7 +67,7 @@ impl Answer {
 }
 
 fn cut(text: &str) -> String {
-    let short: String = text.chars().take(120).collect();
+    let short: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).take(120).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 

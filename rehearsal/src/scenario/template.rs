@@ -1,17 +1,21 @@
-//! What would be deployed: service, deployment group, listeners, alarms and deployment configuration as CloudFormation
-//! templates define them, in place of what a scenario says of these.
+//! What would be deployed: service, deployment group or ECS's own deployment configuration, listeners and alarms as
+//! CloudFormation templates define them, in place of what a scenario says of these.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use greenlight::document;
+use greenlight::document::{self, Location, Spanned};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{AlarmSpec, DeploymentSpec, Scenario, ServiceSpec};
+use super::{
+    AlarmSpec, DeploymentEngine, DeploymentSpec, HookSpec, LifecycleEventName, NativeSpec, Scenario, ServiceSpec,
+};
 use crate::cloudformation::{Stack, Template};
 use crate::text_file;
+
+mod native;
 
 /// Templates, and the parameters that they are deployed with.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -31,6 +35,13 @@ struct Defined {
     service: ServiceSpec,
     deployment: DeploymentSpec,
     alarms: Vec<AlarmSpec>,
+    #[serde(default)]
+    engine: DeploymentEngine,
+    #[serde(default)]
+    on_ecs: NativeSpec,
+    /// Functions of greenlight's that are not called.
+    #[serde(default)]
+    left_out: Vec<LifecycleEventName>,
 }
 
 /// Puts what the templates define in the place of what the scenario says of it. Whatever they do not define stays: the
@@ -39,7 +50,7 @@ pub(super) fn define(scenario: &mut Scenario, spec: &TemplateSpec, folder: &Path
     let document = Stacks::read(spec, folder)?.document()?;
     let defined: Defined = document::parse(&document.to_string(), "template")
         .map_err(|mistakes| format!("what the templates define cannot be rehearsed: {}", mistakes.first().message()))?;
-    let Defined { service, deployment, alarms } = defined;
+    let Defined { service, deployment, alarms, engine, on_ecs, left_out } = defined;
     let own = std::mem::take(&mut scenario.service);
     scenario.service = ServiceSpec {
         name: service.name,
@@ -61,6 +72,15 @@ pub(super) fn define(scenario: &mut Scenario, spec: &TemplateSpec, folder: &Path
         ..own
     };
     scenario.alarms = Some(alarms);
+    scenario.engine = engine;
+    if engine == DeploymentEngine::Ecs {
+        let own = std::mem::take(&mut scenario.on_ecs);
+        scenario.on_ecs = NativeSpec { stop: own.stop, expect: own.expect, ..on_ecs };
+        let none = || Some(Spanned::new(true, Location::UNKNOWN, Location::UNKNOWN));
+        scenario
+            .hooks
+            .extend(left_out.into_iter().map(|event| (event, HookSpec { none: none(), ..HookSpec::default() })));
+    }
     Ok(())
 }
 
@@ -106,16 +126,19 @@ impl Stacks {
 
     /// As a scenario writes it.
     fn document(&self) -> Result<Value, String> {
-        let group = self.one("AWS::CodeDeploy::DeploymentGroup")?;
         let service = self.one("AWS::ECS::Service")?;
+        if service["DeploymentController"]["Type"] == "ECS" {
+            return self.native(service);
+        }
+        let group = self.one("AWS::CodeDeploy::DeploymentGroup")?;
         let blue = &service["LoadBalancers"][0]["TargetGroupArn"];
         let (blue, target_group) = self
             .referred(TARGET_GROUP, blue)
             .ok_or_else(|| format!("none of the templates has the {TARGET_GROUP} of the service, {blue}"))?;
         Ok(json!({
-            "service": service_of(service, group, target_group),
+            "service": service_of(service, &group["ECSServices"][0]["ClusterName"], target_group),
             "deployment": self.deployment(group)?,
-            "alarms": self.alarms(group, blue)?,
+            "alarms": self.alarms_of_group(group, blue)?,
         }))
     }
 
@@ -158,14 +181,16 @@ impl Stacks {
         Ok(deployment.into())
     }
 
-    fn alarms(&self, group: &Value, blue: &str) -> Result<Vec<Value>, String> {
+    fn alarms_of_group(&self, group: &Value, blue: &str) -> Result<Vec<Value>, String> {
         let watched = &group["AlarmConfiguration"];
         let watched = if is_true(&watched["Enabled"]) { watched["Alarms"].as_array() } else { None };
-        watched
-            .into_iter()
-            .flatten()
-            .map(|alarm| {
-                let name = &alarm["Name"];
+        self.alarms(watched.into_iter().flatten().map(|alarm| &alarm["Name"]), blue)
+    }
+
+    /// Those of these names.
+    fn alarms<'v>(&self, names: impl Iterator<Item = &'v Value>, blue: &str) -> Result<Vec<Value>, String> {
+        names
+            .map(|name| {
                 let known = self.all("AWS::CloudWatch::Alarm").find(|(_, it)| it["AlarmName"] == *name);
                 let (_, alarm) = known.ok_or_else(|| format!("none of the templates has the alarm {name}"))?;
                 self.alarm(alarm, blue)
@@ -204,13 +229,13 @@ impl Stacks {
 
 const TARGET_GROUP: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
 
-fn service_of(service: &Value, group: &Value, target_group: &Value) -> Value {
+fn service_of(service: &Value, cluster: &Value, target_group: &Value) -> Value {
     let attributes = target_group["TargetGroupAttributes"].as_array().into_iter().flatten();
     let mut delay = attributes.filter(|it| it["Key"] == "deregistration_delay.timeout_seconds");
     let or = |value: &Value, usual: Value| if value.is_null() { usual } else { value.clone() };
     json!({
         "name": service["ServiceName"],
-        "cluster": group["ECSServices"][0]["ClusterName"],
+        "cluster": cluster,
         "desired_count": whole(&service["DesiredCount"]),
         "health_check_grace_period": seconds(&service["HealthCheckGracePeriodSeconds"]),
         "deregistration_delay": delay.next().map_or_else(|| json!("300s"), |delay| seconds(&delay["Value"])),

@@ -10,6 +10,9 @@ use crate::ecs::api;
 use crate::wire::context::Context;
 use crate::wire::refusal::Refusal;
 
+/// As in a scenario.
+const MOST_TASKS: u32 = 20;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UpdateService {
@@ -32,6 +35,11 @@ pub(super) struct Updated {
 pub(super) fn update(context: &Context<'_>, input: UpdateService) -> Result<Updated, Refusal> {
     if let Some(unknown) = input.rest.keys().next() {
         return Err(invalid(&format!("the rehearsal cannot change {unknown} of a service")));
+    }
+    if input.desired_count.is_some_and(|tasks| tasks > MOST_TASKS) {
+        return Err(invalid(&format!(
+            "the rehearsal runs {MOST_TASKS} tasks at most: each is a process on its machine"
+        )));
     }
     let name = input.service.as_deref().map(short_name).unwrap_or_default().to_owned();
     let (cluster, configuration) = context.world.read(|state| {
