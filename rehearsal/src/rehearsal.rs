@@ -22,7 +22,7 @@ use crate::postgres::Postgres;
 use crate::rds_gate::Gate;
 use crate::reaper::Reaper;
 use crate::scenario::migrations::versions;
-use crate::scenario::{Loaded, RequestSpec};
+use crate::scenario::{DeploymentEngine, Loaded, RequestSpec};
 use crate::served_plan::ServedPlan;
 use crate::setup::{self, DatabaseLogin, Https, Prepared, Production, Surroundings, Versions};
 use crate::tasks::{self, Launch, LaunchCommand};
@@ -483,11 +483,15 @@ fn login(database: &Database, gate: Option<&Gate>, loaded: &Loaded) -> DatabaseL
 
 fn say_what_is_not_as_on_aws(world: &World, loaded: &Loaded, plan: &ServedPlan) {
     let bakes = !loaded.scenario.leaves_out(Stage::AfterAllowTraffic);
+    let works = match loaded.scenario.engine {
+        DeploymentEngine::CodeDeploy => Stage::AfterAllowTraffic.event_name(),
+        DeploymentEngine::Ecs => Stage::AfterAllowTraffic.hook_name(),
+    };
     if let Some(bake) = plan.bake.filter(|_| bakes) {
         world.say(
             Who::Rehearsal,
             format!(
-                "a bake of {} is served as 2 s; the world runs {:.0} times faster while AfterAllowTraffic works",
+                "a bake of {} is served as 2 s; the world runs {:.0} times faster while {works} works",
                 in_words(bake),
                 plan.pace
             ),

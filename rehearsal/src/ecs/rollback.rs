@@ -19,7 +19,7 @@ pub(super) async fn go(course: &Course, reason: &str) {
         deployment.rollback = Some(Rollback { reason: reason.to_owned(), started_at: now, revision: blue.arn.clone() });
     });
     course.world.update(|state| "rollback".clone_into(&mut state.phase));
-    if let Err(ending) = traffic::lead_to(course, &blue.arn) {
+    if let Err(ending) = traffic::lead_back(course, &blue.arn) {
         let why = format!("{reason}; traffic cannot be led back: {}", ending.reason());
         return course.finish(ServiceDeploymentStatus::RollbackFailed, Some(why));
     }

@@ -50,6 +50,23 @@ pub(super) async fn shift_production(course: &Course) -> Result<(), Ending> {
     Ok(())
 }
 
+/// What has been moved to green goes back to blue.
+pub(super) fn lead_back(course: &Course, blue: &str) -> Result<(), Ending> {
+    let deployment = course.deployment();
+    let moved = (deployment.test_share > 0.0, deployment.production_share > 0.0);
+    if let Some(rule) = deployment.settings.test_rule.as_ref().filter(|_| moved.0) {
+        weigh(course, rule, 0.0)?;
+    }
+    if moved.1 {
+        weigh(course, &deployment.settings.production_rule, 0.0)?;
+    }
+    course.record(|deployment| (deployment.test_share, deployment.production_share) = (0.0, 0.0));
+    if let Some(revision) = course.revision(blue) {
+        make_primary(course, &revision.task_set);
+    }
+    Ok(())
+}
+
 /// All traffic goes to this revision.
 pub(super) fn lead_to(course: &Course, revision: &str) -> Result<(), Ending> {
     let deployment = course.deployment();
