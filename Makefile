@@ -6,7 +6,7 @@ PROFILE ?= release
 READER ?=
 FOR ?= 60
 
-.PHONY: help rehearse serve matrix test fuzz check fmt clippy doc licences advisories infra package bench bench-load bench-lint clean
+.PHONY: help rehearse serve matrix soak test fuzz check fmt clippy doc licences advisories infra package bench bench-load bench-lint clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ fuzz: ## Looks for what breaks whatever reads foreign bytes [READER=wire] [FOR=6
 
 matrix: ## Disturbs every call, request and message of the hooks, and kills them: is one ever silent?
 	@scripts/rehearse matrix
+
+soak: ## Deploys 500 times with the same warm hooks, then 20 services at once: what grows, leaks or goes wrong?
+	@scripts/rehearse soak
 
 check: fmt clippy doc licences infra ## Formatter, lints, documentation, licences, templates
 

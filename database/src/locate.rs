@@ -76,15 +76,17 @@ pub struct Located {
 }
 
 /// Reads the secret, or makes a token, and asks RDS. Ends where no connection can be expected. A token is made anew each time:
-/// it is looked at only while a connection comes about, and dies with the credentials that signed it.
+/// it is looked at only while a connection comes about, and dies with the credentials that signed it. The secret must be one
+/// that plans of `application` may use.
 pub async fn locate(
     ports: &Ports,
+    application: &str,
     credentials: &Credentials,
     overrides: &Overrides,
     roots: &FurtherRoots,
 ) -> Result<Located, Halt> {
     let (login, rds) = match credentials {
-        Credentials::Secret(secret) => by_secret(ports, secret, overrides).await?,
+        Credentials::Secret(secret) => by_secret(ports, application, secret, overrides).await?,
         Credentials::Iam(user) => by_token(ports, user, overrides).await?,
     };
     let further = roots.0.as_ref().map_err(|why| CannotTell {
@@ -97,14 +99,19 @@ pub async fn locate(
 }
 
 /// The two calls side by side.
-async fn by_secret(ports: &Ports, secret: &str, overrides: &Overrides) -> Result<(Login, Option<Database>), Halt> {
+async fn by_secret(
+    ports: &Ports,
+    application: &str,
+    secret: &str,
+    overrides: &Overrides,
+) -> Result<(Login, Option<Database>), Halt> {
     let rds = async {
         match &overrides.cluster {
             Some(identifier) => writer(ports, identifier).await.map(Some),
             None => Ok(None),
         }
     };
-    let value = async { Ok(ports.secrets().value(secret).await?) };
+    let value = async { Ok(ports.secrets().value_for(application, secret).await?) };
     let (rds, value) = match tokio::join!(rds, value) {
         // What RDS says is the better reason.
         (Err(halt), _) | (_, Err(halt)) => return Err(halt),
@@ -203,7 +210,7 @@ mod tests {
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
         fakes.state().databases.extend(database);
         let overrides = Overrides { cluster: Some("orders".to_owned()), ..Overrides::default() };
-        at(locate(&fakes.ports(), &migrator(), &overrides, &FurtherRoots::NONE).await)
+        at(locate(&fakes.ports(), "orders", &migrator(), &overrides, &FurtherRoots::NONE).await)
     }
 
     fn migrator() -> Credentials {
@@ -269,7 +276,7 @@ mod tests {
         let fakes = Fakes::well();
         let secret = r#"{"username":"a","password":"b","host":"old.example","port":1,"dbname":"orders"}"#;
         fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
-        let located = locate(&fakes.ports(), &migrator(), &Overrides::default(), &FurtherRoots::NONE).await;
+        let located = locate(&fakes.ports(), "orders", &migrator(), &Overrides::default(), &FurtherRoots::NONE).await;
         assert_eq!(located.unwrap().login.place(), "orders on old.example:1");
     }
 
@@ -283,7 +290,7 @@ mod tests {
             let cluster = Some("orders".to_owned());
             let overrides = Overrides { cluster, name: Some("shop".to_owned()), ..Overrides::default() };
             let user = Credentials::Iam("migrator".to_owned());
-            let located = locate(&fakes.ports(), &user, &overrides, &FurtherRoots::NONE).await;
+            let located = locate(&fakes.ports(), "orders", &user, &overrides, &FurtherRoots::NONE).await;
             if let Ok(Located { login, .. }) = &located {
                 assert!(login.is_verified() && login.user == "migrator");
                 assert!(login.remedy().starts_with("Allow rds-db:connect on dbuser:cluster-ABC/migrator in"));

@@ -68,6 +68,46 @@ pub enum Disturbance {
     Timeout(Duration),
     /// Whoever invoked the function waits for it: then nobody keeps its event.
     Awaited,
+    /// Something panics in it.
+    Panics(Panics),
+}
+
+/// What panics. In the hook's place runs one that is made of the same library, `rehearsal/panicking`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panics {
+    /// A check.
+    Check,
+    /// A check, before it is asked.
+    Question,
+    /// Whatever makes the checks.
+    Checks,
+    /// Whatever makes the checks that a plan shapes.
+    PlannedChecks,
+    /// Looking up the deployment.
+    Discovery,
+    /// Writing the report.
+    Report,
+    /// Delivering the answer.
+    Answer,
+}
+
+impl Panics {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Check, Self::Question, Self::Checks, Self::PlannedChecks, Self::Discovery, Self::Report, Self::Answer];
+
+    /// As the hook that panics is told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Question => "question",
+            Self::Checks => "checks",
+            Self::PlannedChecks => "planned-checks",
+            Self::Discovery => "discovery",
+            Self::Report => "report",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 /// What the kernel lets a process have.
@@ -122,6 +162,7 @@ impl fmt::Display for Disturbance {
             Self::Limit(Limit::Files, count) => write!(out, "{count} open files"),
             Self::ToldDeadline(left) => write!(out, "told that it has {left} ms"),
             Self::Awaited => out.write_str("nobody keeps the event"),
+            Self::Panics(what) => write!(out, "a panic in the {}", what.word()),
             Self::Timeout(timeout) => write!(out, "a timeout of {} ms", timeout.as_millis()),
         }
     }

@@ -16,6 +16,7 @@ mod cut;
 pub mod database;
 mod database_certificate;
 pub mod ecs;
+pub mod endurance;
 pub mod iam;
 pub mod lambda;
 pub mod ledger;

@@ -15,6 +15,7 @@ mod mutate;
 mod play;
 mod render;
 mod serve;
+mod soak;
 mod terminal;
 
 use terminal::{fail, say};
@@ -37,6 +38,8 @@ enum Verb {
     Mutate(mutate::Mutate),
     /// Disturbs every call, request and message of the hooks, and kills them, and says whether one was ever silent
     Matrix(matrix::Matrix),
+    /// Deploys hundreds of times with the same warm hooks, then many services at once, and says what has grown or went wrong
+    Soak(soak::Soak),
     /// Reads plan, AppSpec and scenario files, and says what is wrong with them
     Check {
         /// The files
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Verb::Mutant(behind) => behind.run(),
         Verb::Mutate(mutate) => in_runtime(mutate.go()),
         Verb::Matrix(matrix) => in_runtime(matrix.go()),
+        Verb::Soak(soak) => in_runtime(soak.go()),
         Verb::Check { files, template, engine } => check::files(&files, template.as_deref(), engine),
         Verb::AppSpec(app_spec) => app_spec.go(),
         Verb::Convert(convert) => convert.go(),

@@ -9,6 +9,7 @@ use clap::Args;
 use futures::StreamExt;
 use greenlight::stage::Stage;
 use rehearsal::cells::{self, Disturbance, Judged, Ran, Stand};
+use rehearsal::process;
 use rehearsal::rehearsal::Machine;
 use rehearsal::scenario::Loaded;
 
@@ -75,38 +76,43 @@ impl Tally {
 
     fn line(&self, name: &str) -> String {
         let Self { cells, silent, unknown, wrong, went_on, by_stand_in } = self;
-        format!("{name:<26}{cells:>7}{silent:>8}{unknown:>9}{wrong:>7}{went_on:>9}{by_stand_in:>13}")
+        format!("{name:<31}{cells:>7}{silent:>8}{unknown:>9}{wrong:>7}{went_on:>9}{by_stand_in:>13}")
     }
 }
 
 impl Matrix {
     pub(crate) async fn go(self) -> ExitCode {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("matrix/matrix.yaml");
-        let loaded = match read(&[file]) {
-            Ok(mut loaded) => loaded.remove(0),
+        let worlds = ["matrix/matrix.yaml", "matrix/function.yaml"];
+        let worlds = match read(&worlds.map(|file| Path::new(env!("CARGO_MANIFEST_DIR")).join(file))) {
+            Ok(loaded) => loaded,
             Err(code) => return code,
         };
-        let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), std::slice::from_ref(&loaded)) {
+        let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), &worlds) {
             Ok(prepared) => prepared,
             Err(code) => return code,
         };
         tokio::select! {
-            code = self.try_all(&loaded, &machine) => code.unwrap_or_else(|error| fail(&format!("{error:#}"), 1)),
+            code = self.try_all(&worlds, &machine) => code.unwrap_or_else(|error| fail(&format!("{error:#}"), 1)),
             interruption = interruptions.next() => interruption.end(),
         }
     }
 
-    async fn try_all(&self, loaded: &Loaded, machine: &Machine) -> Result<ExitCode> {
+    async fn try_all(&self, worlds: &[Loaded], machine: &Machine) -> Result<ExitCode> {
         let began = Instant::now();
-        let stages = if self.hooks.is_empty() { Stage::ALL.to_vec() } else { self.hooks.clone() };
+        let wanted = |stage: &Stage| self.hooks.is_empty() || self.hooks.contains(stage);
+        let stages = worlds.iter().flat_map(|loaded| {
+            loaded.scenario.stages().iter().filter(|stage| wanted(stage)).map(move |stage| (*stage, loaded))
+        });
         let mut all = Tally::default();
         let mut lines = Vec::new();
-        for stage in stages {
-            let stand = Stand::open(stage, loaded.clone(), machine).await.with_context(|| stage.hook_name())?;
-            let tried = self.try_hook(&stand).await;
+        for (stage, loaded) in stages {
+            let of_function = if loaded.scenario.function.is_some() { ", function" } else { "" };
+            let name = format!("{}{of_function}", stage.hook_name());
+            let stand = Stand::open(stage, loaded.clone(), machine).await.with_context(|| name.clone())?;
+            let tried = self.try_hook(&name, &stand).await;
             stand.close().await;
             let tally = tried?;
-            lines.push(tally.line(stage.hook_name()));
+            lines.push(tally.line(&name));
             all.cells += tally.cells;
             all.silent += tally.silent;
             all.unknown += tally.unknown;
@@ -114,10 +120,10 @@ impl Matrix {
             all.went_on += tally.went_on;
             all.by_stand_in += tally.by_stand_in;
         }
-        let left = processes_left()?;
+        let left = process::left().await?;
         let [cells, silent, unknown, wrong] = ["cells", "silent", "unknown", "wrong"];
         say(&format!(
-            "\n{:<26}{cells:>7}{silent:>8}{unknown:>9}{wrong:>7}{:>9}{:>13}",
+            "\n{:<31}{cells:>7}{silent:>8}{unknown:>9}{wrong:>7}{:>9}{:>13}",
             "hook", "went on", "by stand-in"
         ));
         lines.iter().for_each(|line| say(line));
@@ -130,8 +136,7 @@ impl Matrix {
         Ok(if all.wrong > 0 { fail("see above", 1) } else { ExitCode::SUCCESS })
     }
 
-    async fn try_hook(&self, stand: &Stand) -> Result<Tally> {
-        let name = stand.stage().hook_name();
+    async fn try_hook(&self, name: &str, stand: &Stand) -> Result<Tally> {
         let undisturbed = stand.run(&[]).await?;
         let secrets = stand.secrets();
         let judged = cells::judge(&[], &undisturbed, &secrets);
@@ -184,19 +189,4 @@ fn show(ran: &Ran) {
     for line in ran.hook.log.iter().chain(stand_in) {
         say(&format!("    {}", line.chars().take(600).collect::<String>()));
     }
-}
-
-/// Children of this process that still run, but the one that clears up.
-fn processes_left() -> Result<usize> {
-    let own = std::process::id().to_string();
-    let mut left = 0;
-    for entry in std::fs::read_dir("/proc").into_iter().flatten() {
-        let stat = std::fs::read_to_string(entry?.path().join("stat")).unwrap_or_default();
-        // `pid (name) state ppid`, where the name may hold anything.
-        let Some((name, rest)) = stat.rsplit_once(") ") else { continue };
-        let mut fields = rest.split(' ');
-        let (state, parent) = (fields.next(), fields.next());
-        left += usize::from(parent == Some(&own) && state != Some("Z") && !name.ends_with("(rehearse"));
-    }
-    Ok(left)
 }

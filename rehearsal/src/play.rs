@@ -219,6 +219,7 @@ pub(crate) fn machine(artifacts: Option<&Path>, endpoint_port: Option<u16>, load
     Ok(Machine {
         hooks,
         sample_service,
+        panicking_hook: beside.join("panicking-hook"),
         sample_migrations: Path::new(env!("CARGO_MANIFEST_DIR")).join("../environment/app/migrations"),
         reaper: Some(Reaper::start(&exe).context("the reaper cannot start")?),
         endpoint_port,

@@ -20,8 +20,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::reaper::{Reaper, Registration};
 
+mod left;
 mod output;
 pub mod ports;
+
+pub use self::left::left;
 
 /// Lines kept for a message about its end.
 const LAST_LINES: usize = 20;

@@ -56,6 +56,8 @@ pub struct Machine {
     pub sample_service: PathBuf,
     /// The sample service's migrations.
     pub sample_migrations: PathBuf,
+    /// The hook in which something panics, for the matrix.
+    pub panicking_hook: PathBuf,
     /// Clears up when this process is killed.
     pub reaper: Option<Reaper>,
     /// The port of the AWS endpoint; any free one when `None`.
@@ -68,6 +70,8 @@ pub struct Rehearsal {
     pub world: Arc<World>,
     /// What a deployment is created with.
     pub prepared: Prepared,
+    /// The same, of the other services.
+    pub beside: Vec<Prepared>,
     loaded: Loaded,
     sample_migrations: PathBuf,
     ledger: Ledger,
@@ -107,6 +111,12 @@ impl Rehearsal {
     /// Starts everything and waits until blue serves. `world` is given so that its journal can be followed from the first
     /// line on.
     pub async fn open(world: Arc<World>, loaded: Loaded, machine: &Machine) -> Result<Self> {
+        Self::open_beside(world, loaded, &[], machine).await
+    }
+
+    /// As [`Rehearsal::open`], with further services that are as the scenario's, but for their names. One stack of functions
+    /// guards them all: that for applications whose names begin as the scenario's. Users are with the scenario's own.
+    pub async fn open_beside(world: Arc<World>, loaded: Loaded, others: &[String], machine: &Machine) -> Result<Self> {
         let database = database(&world, &loaded, machine).await?;
         let gate = gate(&world, &loaded, database.as_ref()).await?;
         let https = Encryption::of(&loaded)?;
@@ -122,8 +132,18 @@ impl Rehearsal {
                 }
                 None => None,
             },
+            applications: match others {
+                [] => loaded.scenario.application().to_owned(),
+                _ => format!("{}*", loaded.scenario.application()),
+            },
         };
         let prepared = setup::furnish(&world, &loaded, &plan, &here);
+        let mut beside = Vec::new();
+        for name in others {
+            let mut other = loaded.clone();
+            other.scenario.service.name.clone_from(name);
+            beside.push(setup::furnish_beside(&world, &other, &plan, &here));
+        }
         say_what_is_not_as_on_aws(&world, &loaded, &plan);
         let alb = Alb::start(Arc::clone(&world)).await.context("the load balancer cannot start")?;
         let wire =
@@ -132,6 +152,7 @@ impl Rehearsal {
         let mut rehearsal = Self {
             world,
             prepared,
+            beside,
             loaded,
             sample_migrations: machine.sample_migrations.clone(),
             ledger: Ledger::new(),
@@ -339,8 +360,7 @@ impl Rehearsal {
             return Ok(());
         }
         let steady = world.until(|state| {
-            let blue = state.services.first()?.primary()?;
-            if blue.steady {
+            if state.services.iter().all(|service| service.primary().is_some_and(|blue| blue.steady)) {
                 return Some(Ok(()));
             }
             let died = state.tasks.iter().find(|task| task.stopped.is_some())?;

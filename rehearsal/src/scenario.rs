@@ -81,6 +81,9 @@ pub struct Scenario {
     /// Secrets in Secrets Manager, by name, beside the one that RDS would keep for the database: their texts.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// The tag `greenlight:applications` of secrets, by their names: the applications whose plans may use them.
+    #[serde(default)]
+    pub secret_applications: BTreeMap<String, String>,
     /// The plan's file; none when missing.
     #[serde(default)]
     pub plan: Option<Spanned<PathBuf>>,
@@ -105,6 +108,11 @@ impl Scenario {
         let mut schema = settings.into_generator().into_root_schema_for::<Self>();
         schema.insert("title".to_owned(), "greenlight scenario".into());
         schema.to_value()
+    }
+
+    /// The name of its CodeDeploy application and of its deployment group: that of what is deployed.
+    pub fn application(&self) -> &str {
+        self.function.as_ref().map_or(&self.service.name, |function| &function.value.name)
     }
 
     /// The stages that a deployment of this has.

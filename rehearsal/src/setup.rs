@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenlight::document::{Location, Spanned};
+use greenlight::secret_use::TAG as SECRETS_TAG;
 use greenlight::stage::Stage;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub database: Option<DatabaseLogin>,
     /// What HTTPS listeners need, where there are any.
     pub https: Option<Https>,
+    /// The applications that the functions' stack is for, as its parameters name them: one, or a beginning and `*`.
+    pub applications: String,
 }
 
 /// What HTTPS listeners need.
@@ -163,6 +166,15 @@ pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroun
     })
 }
 
+/// Adds another service with an application of its own, for which the functions that are there work, too.
+pub fn furnish_beside(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroundings) -> Prepared {
+    let now = world.now();
+    let told_now = world.clock.to_client(now);
+    world.logs.create_group(&log_group(&loaded.scenario.service.name));
+    let furnisher = Furnisher { loaded, plan, here, now, told_now, service: &loaded.scenario.service };
+    world.update(|state| furnisher.furnish_service(state))
+}
+
 /// The folder of migrations of this scenario.
 pub fn migrations(loaded: &Loaded, sample: &Path) -> PathBuf {
     let named = loaded.scenario.service.migrations.as_ref();
@@ -181,6 +193,13 @@ struct Furnisher<'a> {
 
 impl Furnisher<'_> {
     fn furnish(&self, state: &mut State) -> Prepared {
+        state.functions = self.hooks(&self.here.applications, &Stage::ALL);
+        state.faults = self.faults();
+        state.zone_without_room = self.service.zone_without_room.map(Zone::name);
+        self.furnish_service(state)
+    }
+
+    fn furnish_service(&self, state: &mut State) -> Prepared {
         let name = self.service.name.clone();
         let balancer =
             LoadBalancer { name: name.clone(), id: hex(16), dns_name: "127.0.0.1".to_owned(), created_at: self.now };
@@ -190,12 +209,15 @@ impl Furnisher<'_> {
             |role| Listener { certificate: certificate.clone(), ..listener(&balancer, role, &groups[0].arn) };
         let mut production = listener(ListenerRole::Production);
         let mut test = self.loaded.scenario.deployment.test_listener.then(|| listener(ListenerRole::Test));
-        state.alarms = self.alarms(&balancer, &groups);
-        let alarms = state.alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        let alarms = self.alarms(&balancer, &groups);
+        let alarm_names: Vec<String> = alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        state.alarms.extend(alarms);
         let engine = self.loaded.scenario.engine;
         let controller = match engine {
             DeploymentEngine::CodeDeploy => Controller::CodeDeploy,
-            DeploymentEngine::Ecs => self.native_controller(&groups, &mut production, test.as_mut(), alarms),
+            DeploymentEngine::Ecs => {
+                self.native_controller(&groups, &mut production, test.as_mut(), alarm_names.clone())
+            }
         };
         let blue = self.task_definition(1, &self.loaded.scenario.blue);
         let mut green = self.task_definition(2, &self.loaded.scenario.green);
@@ -215,9 +237,6 @@ impl Furnisher<'_> {
         state.listeners.extend(test);
         let group_names = groups.each_ref().map(|group| group.name.clone());
         state.target_groups.extend(groups);
-        state.functions = self.hooks(&name, &Stage::ALL);
-        state.faults = self.faults();
-        state.zone_without_room = self.service.zone_without_room.map(Zone::name);
         self.push_images(state);
         self.fill_stores(state);
         let production = Production::Listener(production_listener.clone());
@@ -233,7 +252,7 @@ impl Furnisher<'_> {
             test_listener,
             termination_wait: self.loaded.scenario.deployment.kept(),
         };
-        self.codedeploy(state, &name, GroupTarget::Service(target));
+        self.codedeploy(state, &name, GroupTarget::Service(target), alarm_names);
         let green = self.revision(state, &app_spec_key(&name, Colour::Green), self.app_spec(&green_arn));
         let blue = self.revision(state, &app_spec_key(&name, Colour::Blue), self.app_spec(&blue_arn));
         self.first_deployment(state, &name, &blue);
@@ -364,9 +383,7 @@ impl Furnisher<'_> {
             let name = format!("/greenlight/{application}/{}/proceed", self.service.name);
             state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
         }
-        for (name, text) in &self.loaded.scenario.secrets {
-            state.stores.secrets.insert(name.clone(), Secret { value: text.clone(), created_at: self.now });
-        }
+        self.fill_secrets(state);
         let Some(login) = &self.here.database else { return };
         self.upload_migrations(state);
         let name = &self.service.name;
@@ -379,8 +396,8 @@ impl Furnisher<'_> {
             "password": login.password,
             "sslmode": "verify-full",
         });
-        let secret = Secret { value: secret.to_string(), created_at: self.now };
-        state.stores.secrets.insert(format!("{name}/migrator"), secret);
+        let secret_name = self.database_secret(name);
+        state.stores.secrets.insert(secret_name.clone(), self.secret(&secret_name, secret.to_string()));
         state.stores.databases.insert(
             name.clone(),
             Database {
@@ -397,6 +414,23 @@ impl Furnisher<'_> {
         );
     }
 
+    fn fill_secrets(&self, state: &mut State) {
+        for (name, text) in &self.loaded.scenario.secrets {
+            state.stores.secrets.insert(name.clone(), self.secret(name, text.clone()));
+        }
+    }
+
+    fn secret(&self, name: &str, value: String) -> Secret {
+        let applications = self.loaded.scenario.secret_applications.get(name);
+        let tags =
+            applications.map(|applications| (SECRETS_TAG.to_owned(), applications.clone())).into_iter().collect();
+        Secret { value, tags, created_at: self.now }
+    }
+
+    fn database_secret(&self, application: &str) -> String {
+        self.service.database_secret.clone().unwrap_or_else(|| format!("{application}/migrator"))
+    }
+
     /// As a pipeline would before it creates the deployment.
     fn upload_migrations(&self, state: &mut State) {
         let Some(place) = self.service.migrations_in_s3.as_ref().map(|it| &it.value) else { return };
@@ -409,7 +443,7 @@ impl Furnisher<'_> {
     }
 
     /// The application and its group, both of this name, and every deployment configuration.
-    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget) {
+    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget, alarms: Vec<String>) {
         let deployment = &self.loaded.scenario.deployment;
         let platform = self.loaded.scenario.platform();
         let (config, routing) = deployment.config(platform);
@@ -426,8 +460,8 @@ impl Furnisher<'_> {
             config,
             target,
             auto_rollback: deployment.rollback_events(),
-            alarms: state.alarms.iter().map(|alarm| alarm.name.clone()).collect(),
-            alarms_enabled: !state.alarms.is_empty(),
+            alarms_enabled: !alarms.is_empty(),
+            alarms,
         });
     }
 
@@ -538,7 +572,8 @@ impl Furnisher<'_> {
         let group = state.codedeploy.group(name, name);
         let config = group.map(|group| group.config.clone()).unwrap_or_default();
         let location: RevisionLocation = revision.location;
-        for set in state.services.iter_mut().flat_map(|service| &mut service.task_sets) {
+        let own = state.services.iter_mut().filter(|service| service.name == name);
+        for set in own.flat_map(|service| &mut service.task_sets) {
             set.external_id = Some(id.clone());
         }
         state.codedeploy.deployments.push(Deployment {

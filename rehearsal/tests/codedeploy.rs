@@ -53,6 +53,7 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
         sample_migrations: PathBuf::from("migrations"),
         database: None,
         https: None,
+        applications: loaded.scenario.application().to_owned(),
     };
     let prepared = setup::furnish(&world, &loaded, &plan, &here);
     let mut actors = JoinSet::new();

@@ -37,6 +37,7 @@ async fn opened(loaded: &Loaded) -> (Arc<World>, Prepared, JoinSet<()>) {
         sample_migrations: PathBuf::from("migrations"),
         database: None,
         https: None,
+        applications: loaded.scenario.application().to_owned(),
     };
     let prepared = setup::furnish(&world, loaded, &ServedPlan::of(None), &here);
     let mut actors = JoinSet::new();

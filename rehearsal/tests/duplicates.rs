@@ -19,6 +19,7 @@ async fn stand() -> Stand {
     let machine = Machine {
         hooks: built.clone(),
         sample_service: built.join("orders"),
+        panicking_hook: built.join("panicking-hook"),
         sample_migrations: here.join("../environment/app/migrations"),
         reaper: None,
         endpoint_port: None,

@@ -64,6 +64,7 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
         sample_migrations: PathBuf::from("migrations"),
         database: None,
         https: None,
+        applications: "*".to_owned(),
     };
     let prepared = setup::furnish(&world, &loaded, &ServedPlan::of(None), &here);
     let mut actors = JoinSet::new();

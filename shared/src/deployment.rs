@@ -98,6 +98,8 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn terms(&self) -> &'static Terms;
     /// Whether production has moved by a step only, and stays there until ECS takes the next.
     fn is_stepping(&self) -> bool;
+    /// Whose secrets its plan may use: those of CodeDeploy's application, or of ECS's service.
+    fn owner_of_secrets(&self) -> &str;
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.
@@ -139,6 +141,13 @@ impl AnyDeployment for Deployment {
         }
     }
 
+    fn owner_of_secrets(&self) -> &str {
+        match &self.engine {
+            Engine::CodeDeploy { application, .. } => application,
+            Engine::Ecs(_) => &self.service.name,
+        }
+    }
+
     fn settings_of(&self) -> String {
         match &self.engine {
             Engine::CodeDeploy { group, .. } => format!("group {group}"),
@@ -163,6 +172,10 @@ impl AnyDeployment for FunctionDeployment {
 
     fn names(&self) -> (&str, &str) {
         (&self.application, &self.group)
+    }
+
+    fn owner_of_secrets(&self) -> &str {
+        &self.application
     }
 
     fn settings_of(&self) -> String {

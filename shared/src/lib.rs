@@ -26,6 +26,7 @@ pub mod questions;
 pub mod redaction;
 pub mod report;
 pub mod run;
+pub mod secret_use;
 
 pub mod answer;
 pub mod hook;

@@ -96,8 +96,8 @@ impl<'a> Guarded<'a> {
         Self { inner, redactions }
     }
 
-    /// As [`Secrets::value`].
-    pub async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
+    /// As [`Secrets::value`]; whose it is has been asked.
+    pub(crate) async fn value(&self, secret: &str) -> Result<Secret, CannotTell> {
         let value = self.inner.value(secret).await?;
         self.redactions.learn(&value);
         Ok(value)

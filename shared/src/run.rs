@@ -110,7 +110,11 @@ async fn ask_until<D: AnyDeployment>(
 ) -> (Row, End) {
     let started = Instant::now();
     let told = std::panic::catch_unwind(AssertUnwindSafe(|| (check.id().to_owned(), check.question())));
-    let (id, question) = told.unwrap_or_else(|panic| ("unknown".to_owned(), panic_text(panic.as_ref())));
+    let (id, question) = match told {
+        Ok(told) => told,
+        // Whatever it would answer: nobody knows to which question.
+        Err(panic) => return (nameless(&panic_text(panic.as_ref()), started.elapsed()), End::Stops),
+    };
     let row = |outcome, evidence: String, remedy: Option<String>| Row {
         id: id.clone(),
         question: question.clone(),
@@ -172,6 +176,19 @@ async fn ask_until<D: AnyDeployment>(
                 return (row(next.outcome, evidence, Some(next.remedy)), End::Open);
             }
         }
+    }
+}
+
+/// The row of a check that broke before it said what it is.
+fn nameless(panic: &str, took: Duration) -> Row {
+    Row {
+        id: "unknown-check".to_owned(),
+        question: "Is it known what this check asks?".to_owned(),
+        outcome: Outcome::CannotTell,
+        evidence: format!("the check itself broke before it was asked: {panic}"),
+        remedy: Some("Report it with this line; the deployment may be started again.".to_owned()),
+        took,
+        advisory: false,
     }
 }
 

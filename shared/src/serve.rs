@@ -30,7 +30,11 @@ pub struct ServeError(String);
 pub async fn serve(stage: Stage, checks: impl Into<Questions>) -> Result<(), ServeError> {
     let redactions = Redactions::default();
     let settings = start(&redactions);
-    let hook = hook(stage, checks.into(), &settings, redactions);
+    serve_hook(hook(stage, checks.into(), &settings, redactions)).await
+}
+
+/// As [`serve`], a hook that was made before, after [`start`].
+pub async fn serve_hook(hook: Result<Hook, ConnectionError>) -> Result<(), ServeError> {
     let hook = &hook;
     listen(move |event: Value, left: Duration| async move {
         match hook {
@@ -69,7 +73,13 @@ where
     lambda_runtime::run(handler).await.map_err(|error| ServeError(error.to_string()))
 }
 
-fn hook(stage: Stage, checks: Questions, settings: &Settings, redactions: Redactions) -> Result<Hook, ConnectionError> {
+/// A hook that asks AWS.
+pub fn hook(
+    stage: Stage,
+    checks: Questions,
+    settings: &Settings,
+    redactions: Redactions,
+) -> Result<Hook, ConnectionError> {
     let aws = Arc::new(Aws::new(settings)?);
     let http = Http::new(settings.extra_roots.clone());
     let again = settings.clone();

@@ -46,11 +46,29 @@ impl Check for Does {
             "hang" => std::future::pending().await,
             "wait" => Ok(Answer::not_yet("1 of 2 tasks run", Duration::from_secs(1), "Look at the tasks.")),
             "leak" => {
-                let secret = context.ports.secrets().value("orders/migrator").await?;
+                let secret = context.ports.secrets().value_for("shop", "shop/migrator").await?;
                 Ok(Answer::no(format!("no login with {}", secret.expose()), format!("Try {}.", secret.expose())))
             }
             other => panic!("no such check: {other}"),
         }
+    }
+}
+
+/// A check that breaks before it is asked, and would say yes.
+struct BreaksInItsQuestion;
+
+#[async_trait]
+impl Check for BreaksInItsQuestion {
+    fn id(&self) -> &'static str {
+        "breaks-in-its-question"
+    }
+
+    fn question(&self) -> String {
+        panic!("no words")
+    }
+
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        Ok(Answer::yes("nobody knows what"))
     }
 }
 
@@ -68,6 +86,10 @@ fn fail(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
 
 fn panic(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
     Ok(vec![Box::new(Does("panic")), Box::new(Does("pass"))])
+}
+
+fn break_in_the_question(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+    Ok(vec![Box::new(BreaksInItsQuestion), Box::new(Does("pass"))])
 }
 
 fn hang(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
@@ -229,6 +251,17 @@ async fn an_event_that_is_completed_already_is_not_ours_any_more() {
     let outcome = invoke(pass, &engine).await;
     assert!(outcome.result.is_ok());
     assert!(outcome.verdicts.is_empty());
+}
+
+/// P2: a yes to a question that nobody knows is none.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_panics_before_it_is_asked_stops_the_deployment() {
+    let outcome = invoke(break_in_the_question, &engine()).await;
+    assert_eq!(outcome.verdicts, [Verdict::Stop]);
+    assert_eq!(
+        outcome.rows(),
+        ["unknown-check cannot_tell: the check itself broke before it was asked: no words", "pass passed: 2 of 2"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -520,7 +553,7 @@ async fn an_event_that_names_nobody_is_an_error_that_shows_keys_and_no_values() 
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_a_check_lets_slip_is_in_no_report() {
     let world = Fakes::well();
-    world.state().secrets.insert("orders/migrator".to_owned(), r#"{"password":"correct horse"}"#.to_owned());
+    world.state().secrets.insert("shop/migrator".to_owned(), r#"{"password":"correct horse"}"#.to_owned());
     let outcome = invoke_with(leak, &engine(), &world, event()).await;
     assert_eq!(outcome.verdicts, [Verdict::Stop]);
     assert_eq!(outcome.rows(), ["leak failed: no login with [secret]"]);

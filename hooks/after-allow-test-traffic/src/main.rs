@@ -1,4 +1,5 @@
 //! `AfterAllowTestTraffic`: the last look at green before users reach it: it answers, answers right, and holds.
+//! ECS, in its own deployments, calls it at `POST_TEST_TRAFFIC_SHIFT`.
 
 use greenlight::checks::{BlueAndGreenAgree, GreenAnswers, LoadHolds, RequestsPass};
 use greenlight::{Check, Checks, Plan, PlanError, ServeError, Stage};

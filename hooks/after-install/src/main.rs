@@ -1,4 +1,5 @@
 //! `AfterInstall`: green runs, and nobody has seen it yet: the right version, all of it, and steady.
+//! ECS, in its own deployments, calls it at `POST_SCALE_UP`.
 
 use greenlight::checks::{GreenRunsTargetRevision, GreenSpansZones, GreenTargetsAreHealthy, GreenTasksAreSteady};
 use greenlight::{Check, Checks, ServeError, Stage};

@@ -1,4 +1,6 @@
 //! `BeforeAllowTraffic`: the last moment at which every user is still on blue.
+//! ECS, in its own deployments, calls it at `PRE_SCALE_UP` or
+//! `PRE_PRODUCTION_TRAFFIC_SHIFT`.
 
 use before_allow_traffic::in_order::in_order;
 use before_allow_traffic::of_database;

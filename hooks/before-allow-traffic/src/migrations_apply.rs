@@ -27,7 +27,7 @@ impl MigrationsApply {
     async fn apply<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<String, Halt> {
         let prepared = match self.handover.take() {
             Some(prepared) => Some(prepared),
-            None => Prepared::get(&self.settings, &context.ports).await?,
+            None => Prepared::get(&self.settings, context).await?,
         };
         let Some(Prepared { files, login }) = prepared else { return Ok("no migrations are configured".to_owned()) };
         let attempt = Attempt {

@@ -40,7 +40,7 @@ impl MigrationsKeepBlueAlive {
     }
 
     async fn judge<D: AnyDeployment>(&self, context: &CheckContext<D>) -> Result<Answer, Halt> {
-        let Some(prepared) = Prepared::get(&self.settings, &context.ports).await? else {
+        let Some(prepared) = Prepared::get(&self.settings, context).await? else {
             return Ok(Answer::yes("no migrations are configured"));
         };
         let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id());

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use greenlight::ports::Ports;
+use greenlight::check::CheckContext;
+use greenlight::deployment::AnyDeployment;
 use greenlight_database::locate::locate;
 use greenlight_database::login::Login;
 
@@ -21,7 +22,8 @@ pub struct Prepared {
 
 impl Prepared {
     /// Reads the files and finds the database, side by side. `None` where this service has no migrations.
-    pub async fn get(settings: &Settings, ports: &Ports) -> Result<Option<Self>, Halt> {
+    pub async fn get<D: AnyDeployment>(settings: &Settings, context: &CheckContext<D>) -> Result<Option<Self>, Halt> {
+        let ports = &context.ports;
         let Some(source) = &settings.source else { return Ok(None) };
         let Some(credentials) = &settings.credentials else {
             source.read(ports).await?;
@@ -30,7 +32,8 @@ impl Prepared {
                 "Name one in the plan (database.secret), or a user for IAM authentication (database.auth); then redeploy.",
             ));
         };
-        let located = locate(ports, credentials, &settings.overrides, &settings.roots);
+        let owner = context.deployment.owner_of_secrets();
+        let located = locate(ports, owner, credentials, &settings.overrides, &settings.roots);
         let (files, located) = tokio::join!(source.read(ports), located);
         // What is wrong with the files is the better reason.
         Ok(Some(Self { files: files?.into(), login: located?.login }))

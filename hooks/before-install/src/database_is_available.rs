@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::deployment::AnyDeployment as _;
 use greenlight::plan::{Database, Plan};
 use greenlight_database::Halt;
 use greenlight_database::connection::{self, Seen};
@@ -38,7 +39,9 @@ impl DatabaseIsAvailable {
 
     async fn look(&self, context: &CheckContext, database: &Database) -> Result<String, Halt> {
         let overrides = Overrides::from(database);
-        let Located { login, rds } = locate(&context.ports, &database.credentials, &overrides, &self.roots).await?;
+        let owner = context.deployment.owner_of_secrets();
+        let located = locate(&context.ports, owner, &database.credentials, &overrides, &self.roots).await?;
+        let Located { login, rds } = located;
         let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id);
         let Seen { read_only, tls } = connection::look(&login, &caller, context.deadline.left_for_questions()).await?;
         if let Some(why) = read_only {

@@ -1,4 +1,5 @@
 //! `BeforeInstall`: the last look before anything is started: blue is well, and green has a way to come and to go back.
+//! ECS, in its own deployments, calls it at `PRE_SCALE_UP`.
 
 use before_install::DatabaseIsAvailable;
 use greenlight::checks::{

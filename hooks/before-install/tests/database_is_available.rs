@@ -14,7 +14,7 @@ use insta::assert_snapshot;
 use rehearsal::postgres::{Postgres, Shown};
 use sqlx::{Connection, PgConnection};
 
-const PLAN: &str = "version: 1\ndatabase: { cluster: orders, secret: orders/migrator }\n";
+const PLAN: &str = "version: 1\ndatabase: { cluster: orders, secret: shop/migrator }\n";
 
 /// A server, and what RDS and Secrets Manager say of it.
 struct World {
@@ -30,7 +30,7 @@ impl World {
             "username": postgres.user(), "password": postgres.password(), "dbname": "postgres", "sslmode": "verify-full",
             "host": "what.rds.says.wins.example",
         });
-        fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_string());
+        fakes.state().secrets.insert("shop/migrator".to_owned(), secret.to_string());
         fakes.state().databases.push(Database {
             kind: "instance",
             identifier: "orders".to_owned(),
@@ -124,7 +124,7 @@ async fn a_server_that_takes_no_writes_is_looked_at_again_and_then_fails() {
 async fn a_wrong_password_fails_and_is_not_shown() {
     let world = World::with(Shown::Trusted).await;
     let secret = r#"{"username":"postgres","password":"hunter2","dbname":"postgres","sslmode":"verify-full"}"#;
-    world.fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_owned());
+    world.fakes.state().secrets.insert("shop/migrator".to_owned(), secret.to_owned());
     assert_snapshot!(world.row(&world.check()).await, @r#"FAILED postgres on 127.0.0.1:5432 refused user postgres: password authentication failed for user "postgres" (SQLSTATE 28P01)"#);
     world.end().await;
 }
@@ -134,13 +134,13 @@ async fn a_database_that_nobody_reaches_cannot_be_told() {
     let fakes = Fakes::well();
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let secret = format!(r#"{{"username":"a","password":"b","dbname":"d","host":"127.0.0.1","port":{port}}}"#);
-    fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
-    let plan = Plan::parse("version: 1\ndatabase: { secret: orders/migrator }\n", "plan.yaml").expect("a plan");
+    fakes.state().secrets.insert("shop/migrator".to_owned(), secret);
+    let plan = Plan::parse("version: 1\ndatabase: { secret: shop/migrator }\n", "plan.yaml").expect("a plan");
     let check = DatabaseIsAvailable::trusting(&plan, FurtherRoots::NONE);
     let told = tell(check.ask(&fakes.context(Stage::BeforeInstall)).await);
     assert!(told.starts_with("CANNOT TELL d on 127.0.0.1:"), "{told}");
     fakes.state().unreachable = Some(false);
-    assert_snapshot!(tell(check.ask(&fakes.context(Stage::BeforeInstall)).await), @"CANNOT TELL secret orders/migrator: the call was refused");
+    assert_snapshot!(tell(check.ask(&fakes.context(Stage::BeforeInstall)).await), @"CANNOT TELL secret shop/migrator: the call was refused");
 }
 
 #[tokio::test]

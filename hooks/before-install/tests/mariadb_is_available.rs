@@ -13,7 +13,7 @@ use rehearsal::mariadb::MariaDb;
 use rehearsal::postgres::Shown;
 use sqlx::Connection;
 
-const PLAN: &str = "version: 1\ndatabase: { cluster: orders, secret: orders/migrator }\n";
+const PLAN: &str = "version: 1\ndatabase: { cluster: orders, secret: shop/migrator }\n";
 
 /// A server, and what RDS and Secrets Manager say of it. As RDS itself keeps a password, the secret says no engine.
 async fn world(shown: Shown, password: Option<&str>) -> (MariaDb, Fakes) {
@@ -24,7 +24,7 @@ async fn world(shown: Shown, password: Option<&str>) -> (MariaDb, Fakes) {
     let secret = serde_json::json!({
         "username": server.user(), "password": password, "dbname": "orders", "sslmode": "verify-full", "host": "ignored",
     });
-    fakes.state().secrets.insert("orders/migrator".to_owned(), secret.to_string());
+    fakes.state().secrets.insert("shop/migrator".to_owned(), secret.to_string());
     fakes.state().databases.push(Database {
         kind: "cluster",
         identifier: "orders".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Disturbance, Ran, RequestFault};
+use super::{Disturbance, Panics, Ran, RequestFault};
 use crate::world::faults::FaultKind;
 use crate::world::functions::InvocationStatus;
 
@@ -24,12 +24,13 @@ pub struct Judged {
 /// What the stand-in says loudest.
 const UNKNOWN: &str = "NOBODY HAS ANSWERED: ";
 
-/// Calls that may fail from the first on, and the deployment goes on all the same; and why.
-const NOT_NEEDED: [(&str, &str); 4] = [
-    ("codedeploy:PutLifecycleEventHookExecutionStatus", "report-failure delivers what the hook had decided"),
-    ("ssm:GetParameter", "the plan is in the label, which is looked at beside the parameter and counts first"),
-    ("ecs:ListTasks", "also asked about blue, by green-spans-zones, which is advisory"),
-    ("ecs:DescribeTasks", "as above"),
+/// Calls that may fail from the first on, and the deployment goes on all the same: of which hook, `""` for any, and why.
+const NOT_NEEDED: [(&str, &str, &str); 5] = [
+    ("codedeploy:PutLifecycleEventHookExecutionStatus", "", "report-failure delivers what the hook had decided"),
+    ("ssm:GetParameter", "", "the plan is in the label, which is looked at beside the parameter and counts first"),
+    ("ecs:ListTasks", "", "also asked about blue, by green-spans-zones, which is advisory"),
+    ("ecs:DescribeTasks", "", "as above"),
+    ("lambda:GetAlias", "before-allow-traffic", "only the report's first line says where the alias leads"),
 ];
 
 /// Judges a cell that was disturbed like this; none of the secrets may be in any output.
@@ -58,14 +59,21 @@ pub fn judge(disturbed: &[Disturbance], ran: &Ran, secrets: &[String]) -> Judged
             None => judged.faults.push("Succeeded was answered without a report".to_owned()),
             Some(report) => judged.faults.extend(not_all_yes(report)),
         }
-        let must_stop = disturbed.iter().filter(|it| must_stop(it));
+        let must_stop = disturbed.iter().filter(|it| must_stop(it, &ran.hook.function));
         judged.faults.extend(must_stop.map(|it| format!("Succeeded was answered in spite of {it}")));
+    }
+    let panicked = disturbed.iter().any(|it| matches!(it, Disturbance::Panics(_)));
+    if panicked && disturbed.len() == 1 && ran.refused > 0 {
+        judged.faults.push(format!("{} further answers were given", ran.refused));
     }
     if !went_on && returned {
         judged.faults.extend(unnamed(report.as_ref(), &ran.hook.log));
     }
     let came_second = ran.stand_in.as_ref().is_some_and(|it| said(&it.log, "CodeDeploy waits for no answer"));
-    if !returned && !judged.by_stand_in && !came_second && !said(&ran.hook.log, "has taken the answer") {
+    // It may die between its answer and its line about it: then its report has said what it answers.
+    let decided = report.as_ref().is_some_and(|report| (report["verdict"] == "go") == went_on);
+    let told = decided || said(&ran.hook.log, "has taken the answer");
+    if !returned && !judged.by_stand_in && !came_second && !told {
         judged.faults.push("the hook died, an answer was given, and no log says so".to_owned());
     }
     let logs = ran.hook.log.iter().chain(ran.stand_in.iter().flat_map(|it| &it.log));
@@ -82,12 +90,14 @@ pub fn judge(disturbed: &[Disturbance], ran: &Ran, secrets: &[String]) -> Judged
 }
 
 /// Whether no deployment may go on with this, whatever the report says.
-fn must_stop(disturbance: &Disturbance) -> bool {
+fn must_stop(disturbance: &Disturbance, hook: &str) -> bool {
     match disturbance {
         Disturbance::Call { operation, after: 0, kind, always: true } => {
             let harmless = matches!(kind, FaultKind::Delay(_) | FaultKind::WrongType);
-            !harmless && !NOT_NEEDED.iter().any(|(needless, _)| needless == operation)
+            !harmless && !NOT_NEEDED.iter().any(|(needless, of, _)| needless == operation && hook.ends_with(of))
         }
+        // One that panics in its answer had decided well, which report-failure delivers.
+        Disturbance::Panics(what) => *what != Panics::Answer,
         Disturbance::Request { kind, always: true, .. } => {
             !matches!(kind, RequestFault::Slow | RequestFault::WrongType)
         }

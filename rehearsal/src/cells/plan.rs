@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Disturbance, Endpoint, Limit, RequestFault, StreamFault};
+use super::{Disturbance, Endpoint, Limit, Panics, RequestFault, StreamFault};
 use crate::world::faults::FaultKind;
 
 /// Of the same call, request or message so many are struck: one that asks until it is so asks for as long as it may.
@@ -70,6 +70,7 @@ pub fn cells(survey: &Survey) -> Vec<Vec<Disturbance>> {
     // AWS does not say whether CodeDeploy waits for the functions that it invokes.
     cells.extend(deaths().into_iter().map(|death| vec![death, Disturbance::Awaited]));
     cells.extend(of_stand_in());
+    cells.extend(Panics::ALL.map(|what| vec![Disturbance::Panics(what)]));
     cells
 }
 

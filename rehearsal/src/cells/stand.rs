@@ -1,6 +1,7 @@
 //! A world in which a deployment stands still at one lifecycle event, so that its hook can be asked there again and again.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub struct Stand {
     /// Name and text of the secret that migrates.
     migrator: Option<(String, Value)>,
     next: AtomicU64,
+    /// The program that takes the hook's place where something panics.
+    panicking_hook: PathBuf,
     /// The world runs at the pace of its hooks, also between two cells.
     _pace: PaceGuard,
 }
@@ -110,8 +113,20 @@ impl Stand {
                     secret.and_then(|(name, secret)| Some((name.clone(), serde_json::from_str(&secret.value).ok()?)))
                 });
                 let next = AtomicU64::new(1);
+                let panicking_hook = machine.panicking_hook.clone();
                 let _pace = world.clock.working();
-                Ok(Self { rehearsal, stage, hook, stand_in, deployment, listeners, migrator, next, _pace })
+                Ok(Self {
+                    rehearsal,
+                    stage,
+                    hook,
+                    stand_in,
+                    deployment,
+                    listeners,
+                    migrator,
+                    next,
+                    panicking_hook,
+                    _pace,
+                })
             }
             Err(error) => {
                 rehearsal.close().await;
@@ -140,11 +155,6 @@ impl Stand {
         let hook = world.read(|state| state.function(&function_name(stage)).cloned());
         let stand_in = world.read(|state| state.function(REPORT_FAILURE).cloned());
         Ok((hook.context("there is no such hook")?, stand_in.context("nobody stands in")?, id))
-    }
-
-    /// Where the deployment stands.
-    pub fn stage(&self) -> Stage {
-        self.stage
     }
 
     /// What must be in no output.
@@ -334,6 +344,10 @@ impl Stand {
                     let limited = format!("ulimit -{} {most}; exec \"$@\"", limit.option());
                     let shell = ["sh", "-c", &limited, "bootstrap"].map(str::to_owned);
                     hook.command = shell.into_iter().chain(hook.command).collect();
+                }
+                Disturbance::Panics(what) => {
+                    let program = self.panicking_hook.display().to_string();
+                    hook.command = vec![program, self.stage.hook_name().to_owned(), what.word().to_owned()];
                 }
                 Disturbance::Call { .. }
                 | Disturbance::OfStandIn { .. }

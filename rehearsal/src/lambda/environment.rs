@@ -211,6 +211,7 @@ impl Sandbox {
             payload: assignment.payload.clone(),
         };
         let event = event();
+        booking::note_process(&self.world, assignment, self.process.id());
         if self.function.colour.is_none() {
             aftermath::begins(&self.world, &self.function, assignment, &self.stream);
         }

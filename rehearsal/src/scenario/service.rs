@@ -48,6 +48,9 @@ pub struct ServiceSpec {
     /// The certificate that it shows.
     #[serde(default)]
     pub database_certificate: DatabaseCertificate,
+    /// Name of the secret with the login that migrates it; `<service>/migrator` when missing.
+    #[serde(default)]
+    pub database_secret: Option<String>,
     /// A report of blue's that has read every table in one transaction, and how long it goes on, in real time, once
     /// `BeforeAllowTraffic` has begun; none when missing.
     #[serde(default)]

@@ -24,7 +24,7 @@ const MEMORY_MIB: u32 = 256;
 impl Furnisher<'_> {
     pub(super) fn furnish_function(&self, state: &mut State, spec: &FunctionSpec) -> Prepared {
         let scenario = &self.loaded.scenario;
-        state.functions = self.hooks(&spec.name, &Stage::OF_FUNCTIONS);
+        state.functions = self.hooks(&self.here.applications, &Stage::OF_FUNCTIONS);
         state.functions.push(self.version(spec, &scenario.blue, "1", Colour::Blue));
         state.functions.push(self.version(spec, &scenario.green, "2", Colour::Green));
         state.aliases.push(Alias {
@@ -36,11 +36,13 @@ impl Furnisher<'_> {
         });
         state.alarms = self.alarms_of_function(spec);
         state.faults = self.faults();
+        self.fill_secrets(state);
         if let Some(text) = &self.plan.text {
             let parameter = Parameter { value: text.clone(), version: 1, modified_at: self.now };
             state.stores.parameters.insert(format!("/greenlight/{0}/{0}", spec.name), parameter);
         }
-        self.codedeploy(state, &spec.name, GroupTarget::Function);
+        let alarms = state.alarms.iter().map(|alarm| alarm.name.clone()).collect();
+        self.codedeploy(state, &spec.name, GroupTarget::Function, alarms);
         let mut revision = |current: &str, target: &str, colour| {
             let content = self.app_spec_of_function(spec, current, target);
             self.revision(state, &app_spec_key(&spec.name, colour), content)

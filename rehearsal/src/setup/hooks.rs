@@ -132,8 +132,15 @@ impl Furnisher<'_> {
 
     fn parameters(&self, application: &str) -> BTreeMap<&'static str, Value> {
         let arn = |service: &str, resource: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}");
-        let secret = |name: &str| arn("secretsmanager", format!("secret:{application}/{name}"));
-        let migrator = if self.here.database.is_some() { secret("migrator-??????") } else { String::new() };
+        let secret = |name: &str| arn("secretsmanager", format!("secret:{name}"));
+        let migrator = match &self.here.database {
+            Some(_) => secret(&format!("{}-??????", self.database_secret(application))),
+            None => String::new(),
+        };
+        // Whoever installs the suite lists what the plans of all applications use.
+        let mut for_requests = vec![secret(&format!("{application}/*"))];
+        let others = self.loaded.scenario.secrets.keys().filter(|name| !name.starts_with(&format!("{application}/")));
+        for_requests.extend(others.map(|name| secret(&format!("{name}-??????"))));
         let migrations = self.service.migrations_in_s3.as_ref().map_or("", |in_s3| &in_s3.value.bucket);
         let iam_user = self.here.database.as_ref().and_then(|login| login.iam_user.as_ref());
         let iam_user = iam_user.map(|user| format!("{}/{user}", resource_id(application))).unwrap_or_default();
@@ -147,7 +154,7 @@ impl Furnisher<'_> {
             ("LogGroup", json!(log_group(application))),
             ("MigrationsBucket", json!(migrations)),
             ("MigrationTaskRoles", json!(task_roles(application).join(","))),
-            ("RequestSecrets", json!(secret("*"))),
+            ("RequestSecrets", json!(for_requests.join(","))),
             ("RevisionBucket", json!(BUCKET)),
         ])
     }

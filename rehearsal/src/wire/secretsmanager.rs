@@ -51,7 +51,16 @@ struct SecretDescription {
     name: String,
     last_changed_date: Time,
     version_ids_to_stages: BTreeMap<String, Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
     created_date: Time,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
 }
 
 fn get_secret_value(context: &Context<'_>, input: GetSecretValue) -> Result<SecretValue, Refusal> {
@@ -81,6 +90,7 @@ fn describe_secret(context: &Context<'_>, input: DescribeSecret) -> Result<Secre
         arn: arn(&name),
         last_changed_date: context.time(secret.created_at),
         version_ids_to_stages: BTreeMap::from([(version(&name), vec![CURRENT])]),
+        tags: secret.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
         created_date: context.time(secret.created_at),
         name,
     })

@@ -140,6 +140,8 @@ pub struct Invocation {
     pub ended_at: Option<Timestamp>,
     /// What the function wrote while it ran, oldest first.
     pub log: Vec<String>,
+    /// The id of the process that served it.
+    pub process: Option<u32>,
     /// Whether the process was started for it.
     pub cold: bool,
     /// How long the process took, in real time, until it asked for its first event.
@@ -200,6 +202,7 @@ impl Invocation {
             queued_at,
             ended_at: None,
             log: Vec::new(),
+            process: None,
             cold: false,
             init: None,
             took: None,

@@ -38,6 +38,8 @@ pub struct Parameter {
 pub struct Secret {
     /// Its text.
     pub value: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
     /// Created when.
     pub created_at: Timestamp,
 }

@@ -50,6 +50,7 @@ class Secrets(unittest.TestCase):
         value = secrets.get_secret_value(SecretId=described["ARN"])
         self.assertEqual((value["Name"], value["SecretString"]), ("orders/migrator", '{"password":"pw"}'))
         self.assertEqual(described["VersionIdsToStages"], {value["VersionId"]: ["AWSCURRENT"]})
+        self.assertEqual(described["Tags"], [{"Key": "greenlight:applications", "Value": "orders"}])
         self.assertEqual(value["ARN"][-7], "-")
         for arguments in [{"SecretId": "gone"}, {"SecretId": "orders/migrator", "VersionStage": "AWSPREVIOUS"}]:
             with self.assertRaises(secrets.exceptions.ResourceNotFoundException):

@@ -6,6 +6,7 @@ use super::Aws;
 use super::failure::{code, explain, incomplete};
 use crate::check::CannotTell;
 use crate::ports::{Secret, SecretDescription, Secrets};
+use crate::secret_use::TAG;
 
 const ACTION: &str = "secretsmanager:GetSecretValue";
 
@@ -36,6 +37,7 @@ impl Secrets for Aws {
         Ok(Some(SecretDescription {
             is_being_deleted: found.deleted_date.is_some(),
             versions: found.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
+            applications: found.tags.into_iter().flatten().find(|tag| tag.key() == Some(TAG)).and_then(|tag| tag.value),
         }))
     }
 }

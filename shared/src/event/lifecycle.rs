@@ -152,6 +152,8 @@ mod tests {
             LifecycleEvent::read(&event).expect("an event").production_is_off_green()
         };
         assert!(weighted(json!({GREEN: 0, "blue": 100})));
+        assert!(weighted(json!({GREEN: 0, "blue": 60, "older": 40})), "three revisions");
+        assert!(!weighted(json!({GREEN: 10, "blue": 50, "older": 40})));
         assert!(!weighted(json!({GREEN: 10, "blue": 90})));
         assert!(!weighted(json!({})), "most stages have none");
     }

@@ -34,6 +34,8 @@ pub struct SecretDescription {
     pub is_being_deleted: bool,
     /// Id and staging labels of each version.
     pub versions: Vec<(String, Vec<String>)>,
+    /// The value of its tag [`TAG`](crate::secret_use::TAG).
+    pub applications: Option<String>,
 }
 
 /// A secret. `Debug` and `Display` do not show it.

@@ -142,7 +142,10 @@ async fn a_secret_that_is_not_there_is_told_from_one_that_may_not_be_read() {
 async fn secrets_and_parameters_are_described_and_not_read() {
     let server = Server::start(|action, body| match action {
         "DescribeSecret" if body.contains("gone") => json_error(400, "ResourceNotFoundException", "none"),
-        "DescribeSecret" => json(r#"{"DeletedDate": 1.0, "VersionIdsToStages": {"v1": ["AWSCURRENT"]}}"#),
+        "DescribeSecret" => json(
+            r#"{"DeletedDate": 1.0, "VersionIdsToStages": {"v1": ["AWSCURRENT"]}, "Tags": [{"Key": "team", "Value": "x"},
+                {"Key": "greenlight:applications", "Value": "orders billing"}]}"#,
+        ),
         "DescribeParameters" if body.contains("NextToken") => json(r#"{"Parameters": [{"Name": "b"}]}"#),
         "DescribeParameters" => json(r#"{"Parameters": [{"Name": "a"}], "NextToken": "2"}"#),
         other => json_error(400, "UnknownOperationException", other),
@@ -150,7 +153,8 @@ async fn secrets_and_parameters_are_described_and_not_read() {
     let aws = aws(&server);
     let versions = vec![("v1".to_owned(), vec!["AWSCURRENT".to_owned()])];
     let found = aws.description("orders/token").await.expect("an answer");
-    assert_eq!(found, Some(SecretDescription { is_being_deleted: true, versions }));
+    let applications = Some("orders billing".to_owned());
+    assert_eq!(found, Some(SecretDescription { is_being_deleted: true, versions, applications }));
     assert_eq!(aws.description("gone").await.expect("an answer"), None);
     let names = ["a", "b", "c"].map(str::to_owned);
     assert_eq!(aws.existing(Some("us-east-1"), &names).await.expect("an answer"), ["a", "b"]);

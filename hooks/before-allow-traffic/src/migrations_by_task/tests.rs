@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::checks::since;
 use greenlight::deadline::Deadline;
-use greenlight::deployment::FunctionDeployment;
-use greenlight::deployment::{DeploymentId, Rollback};
+use greenlight::deployment::{Deployment, DeploymentId, FunctionDeployment, Rollback};
 use greenlight::fakes::{Fakes, GREEN_TASK_DEFINITION, deployment, function_deployment};
 use greenlight::ports::{Container, Started, Task};
 use greenlight::{Plan, Stage};
 use insta::assert_snapshot;
-use tokio::time::{Duration, advance};
+use tokio::time::{Duration, Instant, advance};
 
 use super::{LONGEST_MARK, MigrationsByTask, mark};
 
@@ -110,6 +110,38 @@ async fn another_invocation_watches_the_same_task_and_starts_none() {
         assert!(told(&check, &context).await.starts_with("FAILED"));
     }
     assert_eq!(fakes.state().orders.len(), 1);
+}
+
+/// The task is asked for by its ARN, and its time counts from the first look on.
+#[tokio::test(start_paused = true)]
+async fn a_later_invocation_goes_on_with_what_the_first_remembered() {
+    let first = planned("command: [alembic, upgrade, head], timeout: 10m");
+    let (fakes, context) = begun(&first).await;
+    let mut remembered = Check::<Deployment>::remember(&first).expect("it watches a task");
+    let earlier = Instant::now().checked_sub(Duration::from_secs(11 * 60)).expect("the machine is up for longer");
+    remembered["since"] = since::remember(earlier)["since"].take();
+    let second = planned("command: [alembic, upgrade, head], timeout: 10m");
+    Check::<Deployment>::recall(&second, &remembered);
+    let told = told(&second, &context).await;
+    assert!(told.contains("was told to stop: the plan's timeout, 10m, was over"), "{told}");
+    assert_eq!(fakes.state().orders.len(), 1);
+}
+
+/// Whoever may change the service can write what ECS hands back: another team's task must not be judged, nor stopped.
+#[tokio::test(start_paused = true)]
+async fn a_forged_task_is_not_watched() {
+    let first = alembic();
+    let (fakes, context) = begun(&first).await;
+    let mut remembered = Check::<Deployment>::remember(&first).expect("it watches a task");
+    fakes.state().one_off_tasks[0].0 = "another-team".to_owned();
+    fakes.state().one_off_tasks[0].1.started_by = Some("another-team".to_owned());
+    end(&fakes, exits(0), &["done"]);
+    remembered["since"] = "2026-01-01T00:00:00Z".into();
+    let second = alembic();
+    Check::<Deployment>::recall(&second, &remembered);
+    assert!(matches!(second.ask(&context).await, Ok(Answer::NotYet { .. })), "it starts its own");
+    assert_eq!(fakes.state().orders.len(), 2);
+    assert!(fakes.state().stops.is_empty());
 }
 
 /// A hook that Lambda killed leaves its task to itself; so does a tool that takes its time to end.

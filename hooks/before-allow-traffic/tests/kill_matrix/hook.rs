@@ -21,8 +21,8 @@ pub(crate) fn apply(arguments: &[String]) {
     let secret = format!(
         r#"{{"username":"{USER}","password":"{PASSWORD}","host":"127.0.0.1","port":{port},"dbname":"{database}","sslmode":"disable"}}"#
     );
-    fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
-    let credentials = Credentials::Secret("orders/migrator".to_owned());
+    fakes.state().secrets.insert("shop/migrator".to_owned(), secret);
+    let credentials = Credentials::Secret("shop/migrator".to_owned());
     let settings = Settings {
         lock_timeout: Duration::from_secs(2),
         ..Settings::new(Source::Packaged(folder.into()), credentials)

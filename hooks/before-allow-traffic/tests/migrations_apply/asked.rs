@@ -28,10 +28,10 @@ impl Asked {
     pub(crate) fn new(files: &[(&str, &str)], secret: String, lock_timeout: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let fakes = Fakes::well();
-        fakes.state().secrets.insert("orders/migrator".to_owned(), secret);
+        fakes.state().secrets.insert("shop/migrator".to_owned(), secret);
         let source = Source::Packaged(folder.path().to_owned());
         let settings =
-            Settings { lock_timeout, ..Settings::new(source, Credentials::Secret("orders/migrator".to_owned())) };
+            Settings { lock_timeout, ..Settings::new(source, Credentials::Secret("shop/migrator".to_owned())) };
         let context = fakes.context(Stage::BeforeAllowTraffic);
         let asked = Self { folder, context, fakes, settings };
         for (name, sql) in files {

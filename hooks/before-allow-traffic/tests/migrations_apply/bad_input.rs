@@ -16,7 +16,7 @@ async fn refused(world: &World) -> (String, String) {
 
 fn secret(world: &World, change: impl Fn(&str) -> String) {
     let mut state = world.fakes.state();
-    let value = state.secrets.get_mut("orders/migrator").unwrap();
+    let value = state.secrets.get_mut("shop/migrator").unwrap();
     *value = change(value);
 }
 
@@ -101,9 +101,9 @@ async fn a_database_that_does_not_exist() {
 async fn a_secret_without_a_password_or_of_another_engine() {
     let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     secret(&world, |value| value.replace("\"password\"", "\"pass\""));
-    assert_eq!(refused(&world).await.0, "secret orders/migrator has no password");
+    assert_eq!(refused(&world).await.0, "secret shop/migrator has no password");
     secret(&world, |value| value.replace("postgres", "oracle-ee"));
-    assert!(refused(&world).await.0.starts_with("secret orders/migrator is for engine oracle-ee"));
+    assert!(refused(&world).await.0.starts_with("secret shop/migrator is for engine oracle-ee"));
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_secret_that_is_not_there() {
     let world = World::with(&[("1_a.sql", "CREATE TABLE a ();")]).await;
     world.fakes.state().secrets.clear();
     let unknown = world.ask().await.unwrap_err();
-    assert_eq!(chain(&unknown), "secret orders/migrator: there is no such secret");
+    assert_eq!(chain(&unknown), "secret shop/migrator: there is no such secret");
     assert_eq!(unknown.remedy, "Create it, or correct its name in the plan.");
     assert_eq!(world.rows("SELECT count(*) FROM pg_class WHERE relname = 'a'").await, ["0"]);
 }

@@ -226,7 +226,7 @@ async fn every_labelled_file_is_judged_as_its_label_says() {
     let world = World::with(&[("1_nothing.sql", "")]).await;
     let schema = std::fs::read_to_string(corpus.join("schema.sql")).unwrap();
     run(&mut world.connect().await, &schema).await;
-    let prepared = Prepared::get(&world.settings, &world.context.ports).await.unwrap().unwrap();
+    let prepared = Prepared::get(&world.settings, &world.context).await.unwrap().unwrap();
     let mut session =
         Session::open(&prepared.login, "a test", world.context.deadline, world.settings.lock_timeout).await.unwrap();
 

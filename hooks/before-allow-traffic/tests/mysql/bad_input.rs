@@ -15,7 +15,7 @@ async fn refused(world: &World) -> (String, String) {
 
 fn secret(world: &World, change: impl Fn(&str) -> String) {
     let mut state = world.fakes.state();
-    let value = state.secrets.get_mut("orders/migrator").unwrap();
+    let value = state.secrets.get_mut("shop/migrator").unwrap();
     *value = change(value);
 }
 

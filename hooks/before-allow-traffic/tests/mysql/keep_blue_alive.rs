@@ -117,7 +117,7 @@ async fn every_labelled_file_is_judged_as_its_label_says() {
     let world = World::with(&[("1_nothing.sql", "SELECT 1;")]).await;
     world.run(&std::fs::read_to_string(corpus.join("schema.sql")).unwrap()).await;
     world.run(MANY_ROWS).await;
-    let prepared = Prepared::get(&world.settings, &world.context.ports).await.unwrap().unwrap();
+    let prepared = Prepared::get(&world.settings, &world.context).await.unwrap().unwrap();
     let (deadline, lock_timeout) = (world.context.deadline, world.settings.lock_timeout);
     let mut session = Session::open(&prepared.login, "a test", deadline, lock_timeout).await.unwrap();
     let (mut count, mut wrong) = (0, Vec::new());

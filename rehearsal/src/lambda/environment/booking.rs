@@ -30,6 +30,15 @@ pub(super) fn note_init(world: &World, assignment: &Assignment, took: Duration) 
     });
 }
 
+/// This process serves it.
+pub(super) fn note_process(world: &World, assignment: &Assignment, process: u32) {
+    world.update(|state| {
+        if let Some(invocation) = state.invocation_mut(&assignment.id, assignment.attempt) {
+            invocation.process = Some(process);
+        }
+    });
+}
+
 /// Ends an invocation. Its process wrote to this stream, if there was one.
 pub(super) fn book(
     world: &World,

@@ -438,7 +438,7 @@ async fn a_packed_body_is_refused_where_it_would_have_to_be_read() {
 
 const WITH_SECRET: &str = "
 version: 1
-secrets: { smoke: { secret: orders/smoke-token, key: token } }
+secrets: { smoke: { secret: shop/smoke-token, key: token } }
 test_traffic:
   requests: [{ get: /me, headers: { Authorization: \"Bearer ${smoke}\" }, expect: { body_contains: welcome } }]
 ";
@@ -451,7 +451,7 @@ async fn with_secret(fakes: &Fakes) -> String {
 #[tokio::test]
 async fn a_secret_comes_from_secrets_manager_and_appears_nowhere() {
     let fakes = Fakes::well();
-    fakes.state().secrets.insert("orders/smoke-token".to_owned(), r#"{"token": "hunter2-hunter2"}"#.to_owned());
+    fakes.state().secrets.insert("shop/smoke-token".to_owned(), r#"{"token": "hunter2-hunter2"}"#.to_owned());
     fakes.reply("/me", [Ok(answer(200, "welcome"))]);
     assert!(with_secret(&fakes).await.starts_with("PASSED"));
     let sent = ("Authorization".to_owned(), "Bearer hunter2-hunter2".to_owned());
@@ -470,18 +470,18 @@ async fn cannot_tell_when_a_secret_cannot_be_had() {
     let missing = with_secret(&fakes).await;
     let mut rows = vec![missing];
     for text in ["hunter2", r#"{"user": "hunter2"}"#] {
-        fakes.state().secrets.insert("orders/smoke-token".to_owned(), text.to_owned());
+        fakes.state().secrets.insert("shop/smoke-token".to_owned(), text.to_owned());
         rows.push(with_secret(&fakes).await);
     }
     assert_snapshot!(rows.join("\n"), @"
     CANNOT TELL
-      secret orders/smoke-token: there is no such secret
+      secret shop/smoke-token: there is no such secret
       do: Create it, or correct its name in the plan.
     CANNOT TELL
-      key token of secret orders/smoke-token: the secret is not JSON
+      key token of secret shop/smoke-token: the secret is not JSON
       do: Correct `secrets` in the plan, or the secret.
     CANNOT TELL
-      key token of secret orders/smoke-token: the secret has no text at this key
+      key token of secret shop/smoke-token: the secret has no text at this key
       do: Correct `secrets` in the plan, or the secret.
     ");
     assert!(fakes.state().requests.is_empty());

@@ -166,11 +166,11 @@ async fn an_event_that_was_answered_is_not_sent_again() {
 async fn a_secret_of_an_event_is_sent_and_never_told() {
     let plan = "
 version: 1
-secrets: { token: { secret: orders/smoke-token } }
+secrets: { token: { secret: shop/smoke-token } }
 function: { invocations: [{ event: { authorization: \"Bearer ${token}\" } }] }
 ";
     let fakes = Fakes::well();
-    fakes.state().secrets.insert("orders/smoke-token".to_owned(), "s3cr3t-t0ken".to_owned());
+    fakes.state().secrets.insert("shop/smoke-token".to_owned(), "s3cr3t-t0ken".to_owned());
     let echo = failed("AuthError", "no such token: s3cr3t-t0ken", "checking s3cr3t-t0ken\n");
     fakes.state().returns = vec![Ok(Some(echo))].into();
     let context = fakes.context_of(Stage::BeforeAllowTraffic, function_deployment());
