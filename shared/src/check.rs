@@ -31,6 +31,11 @@ pub trait Check<D: AnyDeployment = Deployment>: Send + Sync {
     /// sleeping. An error means that nobody knows, never that the answer is no.
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell>;
 
+    /// Whether its yes holds in the invocation that got it only, so that another one asks again.
+    fn is_asked_anew(&self) -> bool {
+        false
+    }
+
     /// What another invocation must know to go on where this one ends; `None` where every look begins anew. No secret.
     fn remember(&self) -> Option<Value> {
         None

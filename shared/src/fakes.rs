@@ -245,12 +245,14 @@ impl Metrics for Fakes {
     async fn requests(
         &self,
         _load_balancer_arn: &str,
-        target_group_arn: &str,
+        target_group_arns: [&str; 2],
         from: jiff::Timestamp,
-    ) -> Result<BTreeMap<jiff::Timestamp, Counts>, CannotTell> {
-        let state = self.reach(&format!("requests of {target_group_arn}"))?;
-        let counted = state.requests_counted.get(target_group_arn).cloned().unwrap_or_default();
-        Ok(counted.into_iter().filter(|(at, _)| *at >= from).collect())
+    ) -> Result<[BTreeMap<jiff::Timestamp, Counts>; 2], CannotTell> {
+        let state = self.reach(&format!("requests of {}", target_group_arns[0]))?;
+        Ok(target_group_arns.map(|arn| {
+            let counted = state.requests_counted.get(arn).cloned().unwrap_or_default();
+            counted.into_iter().filter(|(at, _)| *at >= from).collect()
+        }))
     }
 }
 

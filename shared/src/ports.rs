@@ -158,14 +158,14 @@ pub struct AlarmState {
 /// What CloudWatch counted.
 #[async_trait]
 pub trait Metrics: Send + Sync {
-    /// Requests to the targets of this group, by the beginning of each minute, for whole minutes that begin at or after
-    /// `from` and have arrived. A minute without a request may be missing.
+    /// Requests to the targets of each of these two groups, by the beginning of each minute, for whole minutes that begin at or
+    /// after `from` and have arrived. A minute without a request may be missing.
     async fn requests(
         &self,
         load_balancer_arn: &str,
-        target_group_arn: &str,
+        target_group_arns: [&str; 2],
         from: jiff::Timestamp,
-    ) -> Result<BTreeMap<jiff::Timestamp, Counts>, CannotTell>;
+    ) -> Result<[BTreeMap<jiff::Timestamp, Counts>; 2], CannotTell>;
 }
 
 /// What a load balancer counted of a target group.

@@ -270,8 +270,10 @@ async fn an_answer_that_does_not_name_the_execution_is_not_codedeploys() {
 async fn what_cloudwatch_does_not_say_is_not_nothing() {
     let server = Server::start(|_, _| wire::cbor_of_nothing());
     let hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
-    let error =
-        aws(&server).requests(LOAD_BALANCER, "targetgroup/one/cccc", hour_ago).await.expect_err("nothing is said");
+    let error = aws(&server)
+        .requests(LOAD_BALANCER, ["targetgroup/one/cccc", "targetgroup/two/dddd"], hour_ago)
+        .await
+        .expect_err("nothing is said");
     assert!(chain(&error).ends_with("the answer has no series of RequestCount"), "{}", chain(&error));
 }
 

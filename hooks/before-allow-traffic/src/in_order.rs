@@ -1,14 +1,14 @@
 //! Checks are asked side by side; these one after the other: what judges the migrations, what applies them, and what makes
 //! sense only once the database is as the new version needs it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight::check::{Answer, CannotTell, Check, CheckContext};
+use greenlight::check::{Answer, CannotTell, Check, CheckContext, Waits};
 use greenlight::deployment::AnyDeployment;
 use greenlight::plan::{Plan, Severity};
+use serde_json::Value;
 
 /// How often it is looked whether the check before has answered.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -27,9 +27,26 @@ pub fn in_order<D: AnyDeployment>(plan: &Plan, checks: Vec<Box<dyn Check<D>>>) -
     ordered
 }
 
-/// Whether the next check may be asked. Clones are the same gate.
+/// Whether the next check may be asked, and when there is news of that. Clones are the same gate.
 #[derive(Clone, Default)]
-struct Gate(Arc<AtomicBool>);
+struct Gate(Arc<Mutex<Opening>>);
+
+#[derive(Clone, Copy, Default)]
+struct Opening {
+    is_open: bool,
+    /// When the check before is asked again.
+    again_in: Duration,
+}
+
+impl Gate {
+    fn is(&self) -> Opening {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, opening: Opening) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = opening;
+    }
+}
 
 /// The check that goes before.
 struct Before {
@@ -56,27 +73,43 @@ impl<D: AnyDeployment> Check<D> for InOrder<D> {
 
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
         if let Some(Before { id, gate }) = &self.before
-            && !gate.0.load(Ordering::SeqCst)
+            && let Opening { is_open: false, again_in } = gate.is()
         {
             let remedy = format!("Read what became of {id}.");
-            return Ok(Answer::not_yet(format!("not begun: {id} comes first"), LOOK_AGAIN, remedy));
+            // What is waited for elsewhere is not asked again here.
+            let pause = match context.waits {
+                Waits::Elsewhere { .. } => again_in.max(LOOK_AGAIN),
+                Waits::Here | Waits::ThenElsewhere { .. } => LOOK_AGAIN,
+            };
+            return Ok(Answer::not_yet(format!("not begun: {id} comes first"), pause, remedy));
         }
         let answer = self.check.ask(context).await;
-        let goes_on = match &answer {
-            Ok(Answer::Yes { .. }) => true,
-            Ok(Answer::NotYet { .. }) | Err(CannotTell { transient: true, .. }) => false,
-            Ok(Answer::No { .. }) | Err(_) => self.advises,
-        };
-        self.gate.0.store(goes_on, Ordering::SeqCst);
+        self.gate.set(match &answer {
+            Ok(Answer::Yes { .. }) => Opening { is_open: true, again_in: Duration::ZERO },
+            Ok(Answer::NotYet { again_in, .. }) => Opening { is_open: false, again_in: *again_in },
+            Err(CannotTell { transient: true, .. }) => Opening::default(),
+            Ok(Answer::No { .. }) | Err(_) => Opening { is_open: self.advises, again_in: Duration::ZERO },
+        });
         answer
+    }
+
+    /// The next one stands on what this one did in the same invocation.
+    fn is_asked_anew(&self) -> bool {
+        true
+    }
+
+    fn remember(&self) -> Option<Value> {
+        self.check.remember()
+    }
+
+    fn recall(&self, remembered: &Value) {
+        self.check.recall(remembered);
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
-
-    use std::sync::Mutex;
 
     use greenlight::Stage;
     use greenlight::deployment::FunctionDeployment;
@@ -152,5 +185,31 @@ mod tests {
         let plan = "version: 1\nchecks: { migrations-apply: advisory }\n";
         let answers = vec![Ok(Answer::no("it breaks blue", "Write it otherwise."))];
         assert!(matches!(second(plan, answers).await, Ok(Answer::Yes { .. })));
+    }
+
+    /// A check that keeps count, which another invocation must know.
+    struct Counts;
+
+    #[async_trait]
+    impl Check<FunctionDeployment> for Counts {
+        fn id(&self) -> &'static str {
+            "counts"
+        }
+        fn question(&self) -> String {
+            "Does it count?".to_owned()
+        }
+        async fn ask(&self, _: &CheckContext<FunctionDeployment>) -> Result<Answer, CannotTell> {
+            Ok(Answer::not_yet("one", Duration::from_secs(1), "Wait."))
+        }
+        fn remember(&self) -> Option<Value> {
+            Some(1.into())
+        }
+    }
+
+    #[test]
+    fn what_a_check_remembers_is_remembered_in_order_too_and_its_yes_is_not_kept() {
+        let ordered = in_order(&Plan::defaults(), vec![Box::new(Counts) as Box<dyn Check<FunctionDeployment>>]);
+        assert_eq!(ordered[0].remember(), Some(1.into()));
+        assert!(ordered[0].is_asked_anew());
     }
 }

@@ -1,4 +1,4 @@
-//! What CloudWatch counted of a target group's requests.
+//! What CloudWatch counted of two target groups' requests, in one call.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::ports::{Counts, Metrics};
 
 const ACTION: &str = "cloudwatch:GetMetricData";
 
-/// Id, metric.
+/// Kind, metric.
 const COUNTED: [(&str, &str); 3] = [
     ("requests", "RequestCount"),
     ("errors", "HTTPCode_Target_5XX_Count"),
@@ -30,22 +30,26 @@ impl Metrics for Aws {
     async fn requests(
         &self,
         load_balancer_arn: &str,
-        target_group_arn: &str,
+        target_group_arns: [&str; 2],
         from: Timestamp,
-    ) -> Result<BTreeMap<Timestamp, Counts>, CannotTell> {
+    ) -> Result<[BTreeMap<Timestamp, Counts>; 2], CannotTell> {
         let now = Timestamp::now() - ARRIVES_WITHIN;
         let to = now.as_second() - now.as_second().rem_euclid(60);
         let from = from.as_second() + 60 - from.as_second().rem_euclid(60);
-        let mut minutes: BTreeMap<Timestamp, Counts> = BTreeMap::new();
+        let mut minutes: [BTreeMap<Timestamp, Counts>; 2] = Default::default();
+        let asked = target_group_arns.join(" and ");
         if from >= to {
             return Ok(minutes);
         }
-        let dimensions = [
-            dimension("LoadBalancer", load_balancer_arn.split_once(":loadbalancer/").map_or("", |(_, name)| name)),
-            dimension("TargetGroup", target_group_arn.rsplit_once(':').map_or("", |(_, name)| name)),
-        ];
+        let balancer = load_balancer_arn.split_once(":loadbalancer/").map_or("", |(_, name)| name);
+        let counted =
+            || (0..2).flat_map(|group| COUNTED.map(|(kind, name)| (group, kind, format!("{kind}_{group}"), name)));
+        let of_group = |group: usize| {
+            let name = target_group_arns[group].rsplit_once(':').map_or("", |(_, name)| name);
+            [dimension("LoadBalancer", balancer), dimension("TargetGroup", name)]
+        };
         let queries: Vec<MetricDataQuery> =
-            COUNTED.into_iter().map(|(id, name)| query(id, name, &dimensions)).collect();
+            counted().map(|(group, _, id, name)| query(&id, name, &of_group(group))).collect();
         let (mut token, mut told) = (None, BTreeSet::new());
         loop {
             let page = self
@@ -57,19 +61,21 @@ impl Metrics for Aws {
                 .set_next_token(token)
                 .send()
                 .await
-                .map_err(|error| explain(ACTION, target_group_arn, &error))?;
+                .map_err(|error| explain(ACTION, &asked, &error))?;
             for series in page.metric_data_results.unwrap_or_default() {
                 if !matches!(series.status_code, None | Some(StatusCode::Complete | StatusCode::PartialData)) {
-                    return Err(incomplete(ACTION, target_group_arn, "complete data"));
+                    return Err(incomplete(ACTION, &asked, "complete data"));
                 }
-                told.extend(series.id().map(str::to_owned));
+                let known = counted().find(|(_, _, id, _)| series.id() == Some(id));
+                let Some((group, kind, id, _)) = known else { continue };
+                told.insert(id);
                 let points = series.timestamps().iter().zip(series.values());
                 for (at, value) in points {
                     let Ok(at) = Timestamp::from_second(at.secs()) else { continue };
-                    let counts = minutes.entry(at).or_default();
-                    let counter = match series.id() {
-                        Some("requests") => &mut counts.requests,
-                        Some("errors") => &mut counts.errors,
+                    let counts = minutes[group].entry(at).or_default();
+                    let counter = match kind {
+                        "requests" => &mut counts.requests,
+                        "errors" => &mut counts.errors,
                         _ => &mut counts.unreached,
                     };
                     *counter += whole(*value);
@@ -78,9 +84,9 @@ impl Metrics for Aws {
             token = page.next_token;
             if token.is_none() {
                 // Of what was never counted there is a series without points: nothing said is not nothing counted.
-                let untold = COUNTED.into_iter().find(|(id, _)| !told.contains(*id));
-                let lacks = untold.map(|(_, name)| format!("series of {name}"));
-                return lacks.map_or(Ok(minutes), |lacks| Err(incomplete(ACTION, target_group_arn, &lacks)));
+                let untold = counted().find(|(_, _, id, _)| !told.contains(id));
+                let lacks = untold.map(|(.., name)| format!("series of {name}"));
+                return lacks.map_or(Ok(minutes), |lacks| Err(incomplete(ACTION, &asked, &lacks)));
             }
         }
     }

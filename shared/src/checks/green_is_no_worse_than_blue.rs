@@ -148,10 +148,8 @@ async fn compared(
 ) -> Result<Compared, CannotTell> {
     let balancer = &context.deployment.production.load_balancer.arn;
     let metrics = context.ports.metrics();
-    let (of_blue, of_green) = tokio::try_join!(
-        metrics.requests(balancer, &blue.target_group_arn, shift - BEFORE),
-        metrics.requests(balancer, &green.target_group_arn, shift),
-    )?;
+    let groups = [blue.target_group_arn.as_str(), green.target_group_arn.as_str()];
+    let [of_blue, of_green] = metrics.requests(balancer, groups, shift - BEFORE).await?;
     let during = Total::of(&of_blue, shift);
     let before = during.requests < fewest;
     let blue = if before { Total::of(&of_blue, shift - BEFORE) } else { during };
