@@ -315,7 +315,6 @@ mod on_ecs {
         green_that_ends_at_once_never_gets_users = "green-crashes",
         green_that_never_becomes_healthy_is_stopped_by_its_alarm = "green-health-500",
         green_in_one_zone_is_told_and_not_stopped = "green-in-one-zone",
-        green_of_another_revision_never_gets_users = "green-is-of-another-revision",
         green_that_fails_more_often_than_blue_is_taken_back = "green-is-worse-than-blue",
         green_that_reports_another_version_is_not_believed = "green-reports-another-version",
         a_health_check_that_takes_errors_for_healthy_is_refused = "health-check-takes-errors",

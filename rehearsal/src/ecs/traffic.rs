@@ -40,8 +40,9 @@ pub(super) async fn shift_production(course: &Course) -> Result<(), Ending> {
         course.begin(LifecycleStage::ProductionTrafficShift);
         weigh(course, &settings.production_rule, share)?;
         course.record(|deployment| deployment.production_share = share);
-        course.world.update(|state| state.phase = phase(LifecycleStage::ProductionTrafficShift, Some(share)));
+        // Whoever acts on the phase is told of after it.
         course.say(format!("PRODUCTION_TRAFFIC_SHIFT: {share} % of production on green"));
+        course.world.update(|state| state.phase = phase(LifecycleStage::ProductionTrafficShift, Some(share)));
         hooks::call(course, LifecycleStage::ProductionTrafficShift, share).await?;
         course.world.clock.skip(bake, STEP_TAKES).await;
         before = share;
