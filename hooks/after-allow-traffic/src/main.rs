@@ -1,6 +1,5 @@
 //! `AfterAllowTraffic`: users are on green while blue is still there to go back to.
-//! ECS, in its own deployments, calls it at `POST_PRODUCTION_TRAFFIC_SHIFT`, and at
-//! `PRE_PRODUCTION_TRAFFIC_SHIFT` to judge every step.
+//! ECS calls it at `POST_PRODUCTION_TRAFFIC_SHIFT`, and at `PRE_PRODUCTION_TRAFFIC_SHIFT` to judge every step.
 
 use greenlight::checks::{
     AlarmsStayQuiet, AliasServesVersion, GreenIsNoWorseThanBlue, ProductionServesGreen, RequestsPass,
