@@ -191,10 +191,6 @@ impl Hook {
     /// All questions, from what is deployed to the last check.
     async fn judge(&self, id: &DeploymentId, event: &Value, deadline: Deadline, watchdog: &Answering) -> Judged {
         let mut judged = Judged::of(id.clone());
-        let before = match Kept::read(event, self.stage.event_name(), jiff::Timestamp::now()) {
-            Ok(before) => before,
-            Err(error) => return judged.with(later::unreadable(&error.to_string())),
-        };
         let deployed = match self.discover(id, deadline, &mut judged.subject).await {
             Ok(Some(deployed)) => deployed,
             Ok(None) => {
@@ -202,6 +198,10 @@ impl Hook {
                 return judged;
             }
             Err(row) => return judged.with(row),
+        };
+        let before = match Kept::read(event, self.stage.event_name(), jiff::Timestamp::now()) {
+            Ok(before) => before,
+            Err(error) => return judged.with(later::unreadable(&error.to_string())),
         };
         match deployed {
             Deployed::Service(deployment) => self.judge_service(judged, *deployment, deadline, before).await,

@@ -165,7 +165,9 @@ async fn ask_until<D: AnyDeployment>(
             }
         };
         let moments = if guarded(|| check.remember()).flatten().is_some() { MOMENT } else { MOMENTS };
-        match wait_for(wait, started, moments, context, stopped).await {
+        // What cannot be told is no progress: no other invocation waits for it.
+        let waits = if next.outcome == Outcome::CannotTell { Waits::Here } else { context.waits };
+        match wait_for(wait, started + moments, waits, context.deadline.questions_end, stopped).await {
             Wait::Over => pending = Some(next),
             Wait::Elsewhere => return (row(next.outcome, next.evidence, Some(next.remedy)), End::Elsewhere(wait)),
             Wait::TooLate => {
@@ -222,19 +224,19 @@ enum Wait {
 }
 
 /// Waits, but not longer than is left for one last look, nor once another check has stopped the deployment.
-async fn wait_for<D>(
+async fn wait_for(
     wait: Duration,
-    started: Instant,
-    moments: Duration,
-    context: &CheckContext<D>,
+    moments_end: Instant,
+    waits: Waits,
+    end: Instant,
     stopped: &watch::Sender<bool>,
 ) -> Wait {
-    let (now, end) = (Instant::now(), context.deadline.questions_end);
+    let now = Instant::now();
     if *stopped.borrow() {
         return Wait::Pointless;
     }
-    match context.waits {
-        Waits::Elsewhere { until } if wait > MOMENT || now + wait > started + moments => {
+    match waits {
+        Waits::Elsewhere { until } if wait > MOMENT || now + wait > moments_end => {
             return if now + wait < until { Wait::Elsewhere } else { Wait::TooLate };
         }
         Waits::ThenElsewhere { until } if now + wait >= end && now + wait < until => return Wait::Elsewhere,

@@ -97,3 +97,49 @@ async fn what_another_version_left_is_refused_by_name() {
     let told = report.to_string();
     assert!(told.contains("its part `greenlight` has version 9, this hook reads version 1"), "{told}");
 }
+
+/// Nobody answers it, and asking again may help.
+struct Throttled;
+
+#[async_trait]
+impl Check for Throttled {
+    fn id(&self) -> &'static str {
+        "throttled"
+    }
+    fn question(&self) -> String {
+        "Is it told?".to_owned()
+    }
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        let (asked, remedy) = ("the alarms".to_owned(), "Wait.".to_owned());
+        Err(CannotTell { asked, remedy, transient: true, source: Some("ThrottlingException".into()) })
+    }
+}
+
+/// An hour would be lost for nothing.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_told_is_waited_for_in_one_invocation_only() {
+    let (engine, world) = (FakeEngine::of(deployment()), Fakes::well());
+    let questions = Questions::of_both(Checks::planned(|_| Ok(vec![Box::new(Throttled)])), Checks::none());
+    let outside = engine.outside(&world);
+    let throttled = hook(Stage::AfterAllowTraffic, questions, outside);
+    let throttled = Hook { function: Some("CodeDeployHook_orders".to_owned()), ..throttled };
+    throttled.handle(&event(), Duration::from_secs(60)).await.expect("it answers");
+    assert_eq!(engine.state().answers[0].1, Verdict::Stop);
+    assert!(world.state().sent.is_empty());
+    let of_ecs = json!({
+        "resourceArn": greenlight::fakes::native_record().arn.arn, "lifecycleStage": "POST_PRODUCTION_TRAFFIC_SHIFT",
+    });
+    let answer = throttled.handle(&of_ecs, Duration::from_secs(60)).await.expect("it answers");
+    assert_eq!(answer, json!({"hookStatus": "FAILED"}));
+}
+
+/// A way back is not blocked by what nobody can read.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_is_let_through_whatever_was_left() {
+    let rollback = Some(Rollback::Automatic { of: None });
+    let (engine, world) = (FakeEngine::of(Deployment { rollback, ..deployment() }), Fakes::well());
+    let mut event = event();
+    event["greenlight"] = json!({"version": 9});
+    waiting_hook(&engine, &world).handle(&event, Duration::from_secs(60)).await.expect("it answers");
+    assert_eq!(engine.state().answers[0].1, Verdict::Proceed);
+}
