@@ -3,40 +3,32 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use greenlight::document::{Location, Spanned};
-use greenlight::secret_use::TAG as SECRETS_TAG;
 use greenlight::stage::Stage;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::codedeploy::api::{self, NewRevision};
-use crate::scenario::Caller;
-use crate::scenario::{
-    AlarmSpec, AlarmTarget, AppSpecPlace, DeploymentEngine, Loaded, PREDEFINED, ServiceSpec, Version, Zone,
-};
+use crate::codedeploy::api::NewRevision;
+use crate::scenario::{Caller, DeploymentEngine, Loaded, ServiceSpec, Version, Zone};
 use crate::served_plan::ServedPlan;
 use crate::tasks::for_shell;
-use crate::world::alarms::{Alarm, AlarmState, Comparison, MissingData};
 use crate::world::deployment_configuration::Controller;
-use crate::world::deployments::{
-    Creator, Deployment, DeploymentConfig, DeploymentGroup, DeploymentStatus, EventStatus, GroupTarget,
-    RevisionLocation, ServiceTarget,
-};
+use crate::world::deployments::{GroupTarget, ServiceTarget};
 use crate::world::faults::Fault;
 use crate::world::load_balancer::{
     Action, Certificate, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup,
 };
-use crate::world::metrics::MetricId;
 use crate::world::services::{Colour, Container, Service, TaskDefinition, TaskSet, TaskSetStatus};
-use crate::world::stores::{Database, Image, Object, Parameter, Secret};
 use crate::world::{ACCOUNT, REGION, State, World};
 
+mod alarms;
+mod codedeploy;
 mod function;
 mod hooks;
 mod native;
+mod stores;
 
+pub use self::codedeploy::app_spec_key;
 pub use self::hooks::{REPORT_FAILURE, function_name, hook_binary, report_failure_binary};
 
 /// Name of the container that the load balancer talks to.
@@ -360,247 +352,6 @@ impl Furnisher<'_> {
             })
             .collect()
     }
-
-    fn push_images(&self, state: &mut State) {
-        let versions = [(1, &self.loaded.scenario.blue), (2, &self.loaded.scenario.green)];
-        let images = versions.into_iter().filter(|(_, version)| version.image.pushed).map(|(revision, version)| {
-            let findings =
-                version.image.findings.as_ref().map(|findings| {
-                    findings.iter().map(|(severity, count)| (severity.ecr().to_owned(), *count)).collect()
-                });
-            (revision.to_string(), Image { pushed_at: self.now, findings })
-        });
-        state.stores.repositories.insert(self.service.name.clone(), images.collect());
-    }
-
-    fn fill_stores(&self, state: &mut State) {
-        if let Some(proceed) = &self.loaded.scenario.proceed {
-            let value = proceed.parameter(self.told_now);
-            let application = match self.loaded.scenario.engine {
-                DeploymentEngine::CodeDeploy => &self.service.name,
-                DeploymentEngine::Ecs => &self.service.cluster,
-            };
-            let name = format!("/greenlight/{application}/{}/proceed", self.service.name);
-            state.stores.parameters.insert(name, Parameter { value, version: 1, modified_at: self.now });
-        }
-        self.fill_secrets(state);
-        let Some(login) = &self.here.database else { return };
-        self.upload_migrations(state);
-        let name = &self.service.name;
-        let secret = serde_json::json!({
-            "engine": login.engine,
-            "host": login.host,
-            "port": login.endpoint_port,
-            "dbname": login.name,
-            "username": login.user,
-            "password": login.password,
-            "sslmode": "verify-full",
-        });
-        let secret_name = self.database_secret(name);
-        state.stores.secrets.insert(secret_name.clone(), self.secret(&secret_name, secret.to_string()));
-        state.stores.databases.insert(
-            name.clone(),
-            Database {
-                engine: login.engine.to_owned(),
-                engine_version: login.version.to_owned(),
-                status: self.service.database_status.clone(),
-                host: login.host.clone(),
-                port: login.endpoint_port,
-                name: login.name.clone(),
-                iam_authentication: login.iam_user.is_some(),
-                cluster: None,
-                created_at: self.now,
-            },
-        );
-    }
-
-    fn fill_secrets(&self, state: &mut State) {
-        for (name, text) in &self.loaded.scenario.secrets {
-            state.stores.secrets.insert(name.clone(), self.secret(name, text.clone()));
-        }
-    }
-
-    fn secret(&self, name: &str, value: String) -> Secret {
-        let applications = self.loaded.scenario.secret_applications.get(name);
-        let tags =
-            applications.map(|applications| (SECRETS_TAG.to_owned(), applications.clone())).into_iter().collect();
-        Secret { value, tags, created_at: self.now }
-    }
-
-    fn database_secret(&self, application: &str) -> String {
-        self.service.database_secret.clone().unwrap_or_else(|| format!("{application}/migrator"))
-    }
-
-    /// As a pipeline would before it creates the deployment.
-    fn upload_migrations(&self, state: &mut State) {
-        let Some(place) = self.service.migrations_in_s3.as_ref().map(|it| &it.value) else { return };
-        let folder = migrations(self.loaded, &self.here.sample_migrations);
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(body) = std::fs::read(entry.path()) else { continue };
-            let key = format!("{}{}", place.prefix, entry.file_name().to_string_lossy());
-            state.stores.objects.insert((place.bucket.clone(), key), Object { body, modified_at: self.now });
-        }
-    }
-
-    /// The application and its group, both of this name, and every deployment configuration.
-    fn codedeploy(&self, state: &mut State, name: &str, target: GroupTarget, alarms: Vec<String>) {
-        let deployment = &self.loaded.scenario.deployment;
-        let platform = self.loaded.scenario.platform();
-        let (config, routing) = deployment.config(platform);
-        let predefined =
-            PREDEFINED.map(|(name, platform, routing)| DeploymentConfig { name: name.to_owned(), platform, routing });
-        state.codedeploy.configs = predefined.to_vec();
-        if state.codedeploy.config(&config).is_none() {
-            state.codedeploy.configs.push(DeploymentConfig { name: config.clone(), platform, routing });
-        }
-        state.codedeploy.applications.push(name.to_owned());
-        state.codedeploy.groups.push(DeploymentGroup {
-            application: name.to_owned(),
-            name: name.to_owned(),
-            config,
-            target,
-            auto_rollback: deployment.rollback_events(),
-            alarms_enabled: !alarms.is_empty(),
-            alarms,
-        });
-    }
-
-    /// The AppSpec of one version.
-    fn revision(&self, state: &mut State, key: &str, content: String) -> NewRevision {
-        let key = key.to_owned();
-        // There in any case, for whoever deploys by hand.
-        let object = Object { body: content.clone().into_bytes(), modified_at: self.now };
-        let in_s3 = |version| NewRevision::S3 {
-            bucket: BUCKET.to_owned(),
-            key: key.clone(),
-            bundle_type: "YAML".to_owned(),
-            version,
-        };
-        let (object_version, newest) = (in_s3(Some(object.version())), in_s3(None));
-        state.stores.objects.insert((BUCKET.to_owned(), key.clone()), object);
-        match self.loaded.scenario.deployment.app_spec {
-            AppSpecPlace::Inline => NewRevision::Inline { content, sha256: None },
-            AppSpecPlace::S3 => newest,
-            AppSpecPlace::S3Version => object_version,
-        }
-    }
-
-    fn app_spec(&self, task_definition: &str) -> String {
-        let container = self.loaded.scenario.deployment.app_spec_container.as_deref().unwrap_or(CONTAINER);
-        format!(
-            "version: 0.0\nResources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        \
-             TaskDefinition: \"{task_definition}\"\n        LoadBalancerInfo:\n          ContainerName: \
-             \"{container}\"\n          ContainerPort: {CONTAINER_PORT}\nHooks:{}",
-            self.app_spec_hooks()
-        )
-    }
-
-    fn app_spec_hooks(&self) -> String {
-        let mut hooks = String::new();
-        for stage in Stage::ALL.iter().filter(|stage| !self.loaded.scenario.leaves_out(**stage)) {
-            let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", function_name(*stage));
-            hooks.push_str(&format!("  - {}: \"{arn}\"\n", stage.event_name()));
-        }
-        if hooks.is_empty() { " []\n".to_owned() } else { format!("\n{hooks}") }
-    }
-
-    fn alarms(&self, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Vec<Alarm> {
-        let usual = || {
-            vec![
-                usual_alarm(
-                    &self.service.name,
-                    "unhealthy-hosts",
-                    "UnHealthyHostCount",
-                    "Maximum",
-                    1.0,
-                    AlarmTarget::Green,
-                ),
-                usual_alarm(
-                    &self.service.name,
-                    "5xx",
-                    "HTTPCode_Target_5XX_Count",
-                    "Sum",
-                    5.0,
-                    AlarmTarget::LoadBalancer,
-                ),
-            ]
-        };
-        let specs = self.loaded.scenario.alarms.clone().unwrap_or_else(usual);
-        specs.iter().map(|spec| self.alarm(spec, balancer, groups)).collect()
-    }
-
-    fn alarm(&self, spec: &AlarmSpec, balancer: &LoadBalancer, groups: &[TargetGroup; 2]) -> Alarm {
-        let of_balancer = format!("app/{}/{}", balancer.name, balancer.id);
-        let group = match spec.of {
-            AlarmTarget::LoadBalancer => None,
-            AlarmTarget::Blue => Some(&groups[0]),
-            AlarmTarget::Green => Some(&groups[1]),
-        };
-        let of_group = group.and_then(|group| group.arn.rsplit_once(':')).map(|(_, name)| name);
-        let mut dimensions = vec![("LoadBalancer", of_balancer.as_str())];
-        dimensions.extend(of_group.map(|name| ("TargetGroup", name)));
-        self.alarm_on(spec, MetricId::new("AWS/ApplicationELB", &spec.metric.value, &dimensions))
-    }
-
-    fn alarm_on(&self, spec: &AlarmSpec, metric: MetricId) -> Alarm {
-        Alarm {
-            name: spec.name.clone(),
-            metric,
-            statistic: spec.statistic.clone(),
-            period_minutes: u32::try_from(spec.period.duration().as_secs() / 60).unwrap_or(1).max(1),
-            evaluation_periods: spec.periods,
-            datapoints_to_alarm: spec.periods,
-            threshold: spec.at_least,
-            comparison: Comparison::AtLeast,
-            missing: MissingData::NotBreaching,
-            state: AlarmState::Ok,
-            reason: "Unchecked: Initial alarm creation".to_owned(),
-            since: self.now,
-        }
-    }
-
-    /// The deployment that brought blue: it makes blue's revision the last known good one.
-    fn first_deployment(&self, state: &mut State, name: &str, blue: &NewRevision) {
-        let Ok(revision) = api::register(state, name, blue, self.now) else { return };
-        let mut events = api::events(&revision);
-        for event in &mut events {
-            event.status = EventStatus::Succeeded;
-            event.started_at = Some(self.now);
-            event.ended_at = Some(self.now);
-        }
-        let id = api::new_id();
-        let group = state.codedeploy.group(name, name);
-        let config = group.map(|group| group.config.clone()).unwrap_or_default();
-        let location: RevisionLocation = revision.location;
-        let own = state.services.iter_mut().filter(|service| service.name == name);
-        for set in own.flat_map(|service| &mut service.task_sets) {
-            set.external_id = Some(id.clone());
-        }
-        state.codedeploy.deployments.push(Deployment {
-            id,
-            application: name.to_owned(),
-            group: name.to_owned(),
-            config,
-            revision: location,
-            previous_revision: None,
-            creator: Creator::User,
-            status: DeploymentStatus::Succeeded,
-            description: Some("brought the version that serves now".to_owned()),
-            created_at: self.now,
-            started_at: Some(self.now),
-            completed_at: Some(self.now),
-            error: None,
-            rolls_back: None,
-            rolled_back_by: None,
-            auto_rollback_override: None,
-            events,
-            blue: None,
-            green: None,
-            green_percent: 100,
-            termination_wait_started: false,
-            stop_requested: false,
-        });
-    }
 }
 
 impl DatabaseLogin {
@@ -609,23 +360,6 @@ impl DatabaseLogin {
         let Self { scheme, user, password, host, port, name, .. } = self;
         let no_tls = if self.scheme == "postgres" { "?sslmode=disable" } else { "" };
         format!("{scheme}://{user}:{password}@{host}:{port}/{name}{no_tls}")
-    }
-}
-
-/// The key of a version's AppSpec in [`BUCKET`].
-pub fn app_spec_key(service: &str, colour: Colour) -> String {
-    format!("{service}/{colour}/appspec.yaml")
-}
-
-fn usual_alarm(service: &str, name: &str, metric: &str, statistic: &str, at_least: f64, of: AlarmTarget) -> AlarmSpec {
-    AlarmSpec {
-        name: format!("{service}-{name}"),
-        metric: Spanned::new(metric.to_owned(), Location::UNKNOWN, Location::UNKNOWN),
-        of,
-        statistic: statistic.to_owned(),
-        at_least,
-        period: greenlight::units::Span::new(Duration::from_secs(60)),
-        periods: 1,
     }
 }
 

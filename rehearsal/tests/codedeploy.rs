@@ -2,16 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rehearsal::clock::Clock;
 use rehearsal::codedeploy::api::{self, NewDeployment};
 use rehearsal::codedeploy::engine;
-use rehearsal::scenario::{self, Loaded};
-use rehearsal::served_plan::ServedPlan;
-use rehearsal::setup::{self, Prepared, Production, Surroundings, Versions};
+use rehearsal::setup::{Prepared, Production, Versions};
 use rehearsal::world::World;
 use rehearsal::world::alarms::AlarmState;
 use rehearsal::world::deployments::{Creator, Deployment, DeploymentStatus, EventStatus};
@@ -20,6 +16,8 @@ use rehearsal::world::load_balancer::{Action, ListenerRole};
 use rehearsal::world::services::TaskSetStatus;
 use tokio::task::JoinSet;
 
+#[path = "support/furnished.rs"]
+mod furnished;
 #[path = "support/tasks.rs"]
 mod tasks;
 
@@ -44,18 +42,8 @@ fn all_say_yes(_: &str) -> Reaction {
 }
 
 async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
-    let loaded = load(yaml);
-    let world = Arc::new(World::new(Clock::new()));
-    let plan = ServedPlan::of(None);
-    let here = Surroundings {
-        hooks: PathBuf::from("bin"),
-        sample_service: PathBuf::from("bin/orders"),
-        sample_migrations: PathBuf::from("migrations"),
-        database: None,
-        https: None,
-        applications: loaded.scenario.application().to_owned(),
-    };
-    let prepared = setup::furnish(&world, &loaded, &plan, &here);
+    let loaded = furnished::load(yaml);
+    let (world, prepared) = furnished::world(&loaded);
     let mut actors = JoinSet::new();
     actors.spawn(rehearsal::ecs::run(Arc::clone(&world)));
     actors.spawn(engine::run(Arc::clone(&world), loaded.scenario.switches.switches()));
@@ -63,13 +51,6 @@ async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
     actors.spawn(hooks_react(Arc::clone(&world), behaviour));
     world.until(|state| state.services[0].primary().unwrap().steady.then_some(())).await;
     Rehearsed { world, prepared, _actors: actors }
-}
-
-fn load(yaml: &str) -> Loaded {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.yaml");
-    std::fs::write(&path, format!("story: a test\n{yaml}")).unwrap();
-    scenario::load(&path).unwrap()
 }
 
 /// In place of Lambda: each invocation reacts as the test says.

@@ -2,44 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use greenlight::appspec::AppSpec;
-use rehearsal::clock::Clock;
 use rehearsal::codedeploy::api::{NewDeployment, NewRevision, answer_hook, create};
 use rehearsal::conversion::{Group, convert};
-use rehearsal::scenario::{self, Loaded};
-use rehearsal::served_plan::ServedPlan;
-use rehearsal::setup::{self, Prepared, Surroundings, Versions};
+use rehearsal::scenario::Loaded;
+use rehearsal::setup::{Prepared, Versions};
 use rehearsal::world::World;
 use rehearsal::world::functions::InvocationStatus;
 use rehearsal::{codedeploy, ecs};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+#[path = "support/furnished.rs"]
+mod furnished;
 #[path = "support/tasks.rs"]
 mod tasks;
 
 fn load(engine: &str, deployment: &str) -> Loaded {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.yaml");
-    std::fs::write(&path, format!("story: a test\nengine: {engine}\ndeployment: {deployment}\n")).unwrap();
-    scenario::load(&path).unwrap()
+    furnished::load(&format!("engine: {engine}\ndeployment: {deployment}\n"))
 }
 
 /// A world in which tasks run at once and every function says yes, whoever asks.
 async fn opened(loaded: &Loaded) -> (Arc<World>, Prepared, JoinSet<()>) {
-    let world = Arc::new(World::new(Clock::new()));
-    let here = Surroundings {
-        hooks: PathBuf::from("bin"),
-        sample_service: PathBuf::from("bin/orders"),
-        sample_migrations: PathBuf::from("migrations"),
-        database: None,
-        https: None,
-        applications: loaded.scenario.application().to_owned(),
-    };
-    let prepared = setup::furnish(&world, loaded, &ServedPlan::of(None), &here);
+    let (world, prepared) = furnished::world(loaded);
     let mut actors = JoinSet::new();
     actors.spawn(ecs::run(Arc::clone(&world)));
     actors.spawn(ecs::engine::run(Arc::clone(&world), loaded.scenario.switches.native()));

@@ -2,17 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenlight::lifecycle_stage::LifecycleStage;
-use rehearsal::clock::Clock;
 use rehearsal::ecs::{self, api, engine};
 use rehearsal::people;
-use rehearsal::scenario;
-use rehearsal::served_plan::ServedPlan;
-use rehearsal::setup::{self, Prepared, Production, Surroundings, Versions};
+use rehearsal::setup::{Prepared, Production, Versions};
 use rehearsal::world::World;
 use rehearsal::world::alarms::AlarmState;
 use rehearsal::world::deployment_configuration::HookAction;
@@ -25,6 +21,8 @@ use rehearsal::world::services::TaskSetStatus;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+#[path = "support/furnished.rs"]
+mod furnished;
 #[path = "support/tasks.rs"]
 mod tasks;
 
@@ -53,20 +51,8 @@ fn no_at(stage: &str, event: &Value) -> InvocationStatus {
 }
 
 async fn rehearse(yaml: &str, behaviour: Behaviour) -> Rehearsed {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.yaml");
-    std::fs::write(&path, format!("story: a test\nengine: ecs\n{yaml}")).unwrap();
-    let loaded = scenario::load(&path).unwrap();
-    let world = Arc::new(World::new(Clock::new()));
-    let here = Surroundings {
-        hooks: PathBuf::from("bin"),
-        sample_service: PathBuf::from("bin/orders"),
-        sample_migrations: PathBuf::from("migrations"),
-        database: None,
-        https: None,
-        applications: "*".to_owned(),
-    };
-    let prepared = setup::furnish(&world, &loaded, &ServedPlan::of(None), &here);
+    let loaded = furnished::load(&format!("engine: ecs\n{yaml}"));
+    let (world, prepared) = furnished::world(&loaded);
     let mut actors = JoinSet::new();
     actors.spawn(ecs::run(Arc::clone(&world)));
     actors.spawn(engine::run(Arc::clone(&world), loaded.scenario.switches.native()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use greenlight::stage::Stage;
 use greenlight::units::Span;
 
-use super::{BEFORE, Furnisher, Prepared, Production, Versions, app_spec_key, hex, usual_alarm};
+use super::{BEFORE, Furnisher, Prepared, Production, Versions, alarms::usual_alarm, app_spec_key, hex};
 use crate::scenario::{AlarmTarget, FunctionSpec, Version};
 use crate::world::State;
 use crate::world::alarms::Alarm;
