@@ -395,6 +395,11 @@ impl TaskSet {
         self.task_definition.rsplit('/').next().unwrap_or(&self.task_definition)
     }
 
+    /// Whether its tasks still start, by ECS's own count: fewer run than are wanted, and none has failed.
+    pub(crate) fn still_starts(&self) -> bool {
+        self.failed == Some(0) && self.running < self.desired
+    }
+
     /// The same, in the target group that is known of it where ECS does not say.
     pub(crate) fn in_group_of(mut self, known: &Self) -> Self {
         if self.target_group_arn.is_empty() {

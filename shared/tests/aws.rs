@@ -122,16 +122,19 @@ fn deployment(action: &str, body: &str) -> Reply {
     }
 }
 
-fn aws(server: &Server) -> Aws {
+fn settings(server: &Server) -> Settings {
     let credentials =
         Credentials { key_id: "AKIDEXAMPLE".to_owned(), secret_key: Secret::new("secret"), session_token: None };
-    let settings = Settings {
+    Settings {
         region: Some("eu-central-1".to_owned()),
         credentials: Some(credentials),
         endpoint: Some(server.url()),
         ..Settings::default()
-    };
-    Aws::new(&settings).expect("region and credentials are there")
+    }
+}
+
+fn aws(server: &Server) -> Aws {
+    Aws::new(&settings(server)).expect("region and credentials are there")
 }
 
 async fn discover(aws: &Aws) -> Result<Deployment, DiscoveryError> {

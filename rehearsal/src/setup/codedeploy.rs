@@ -1,4 +1,4 @@
-//! What CodeDeploy knows before a deployment: application, group, configurations, AppSpecs, and the deployment that brought blue.
+//! What CodeDeploy knows before a deployment: application, group, configurations, `AppSpecs`, and the deployment that brought blue.
 
 use greenlight::stage::Stage;
 

@@ -22,8 +22,7 @@ pub(super) async fn with_tasks(context: &CheckContext, known: &TaskSet) -> Resul
         return tokio::try_join!(now(context, known), tasks());
     }
     let green = now(context, known).await?;
-    let still_starts = green.failed == Some(0) && green.running < green.desired;
-    let tasks = if still_starts { Vec::new() } else { tasks().await? };
+    let tasks = if green.still_starts() { Vec::new() } else { tasks().await? };
     Ok((green, tasks))
 }
 

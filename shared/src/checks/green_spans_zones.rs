@@ -38,7 +38,17 @@ impl Check for GreenSpansZones {
                 None => Ok(Vec::new()),
             }
         };
-        let (green, greens, blues) = tokio::try_join!(green::now(context, known), tasks.tasks(cluster, known), blues)?;
+        let ((green, greens), blues) = if known.failed.is_some() {
+            let (green, greens) = green::with_tasks(context, known).await?;
+            if green.still_starts() {
+                let seen = format!("{} of green's {} run", green.running, count(green.desired as usize, "task"));
+                let remedy = "Read the service's events in ECS: they say why its tasks do not start.";
+                return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
+            }
+            ((green, greens), blues.await?)
+        } else {
+            tokio::try_join!(green::with_tasks(context, known), blues)?
+        };
         let (zones, of_blue) = (zones(&greens), zones(&blues));
         let (runs, wanted) = (running(&greens).count(), green.desired as usize);
         let seen = format!("green's {} in {}", count(runs, "task"), place(&zones));
@@ -52,7 +62,11 @@ impl Check for GreenSpansZones {
         }
         let remedy =
             "Look at the service's subnets and its events in ECS: a zone without room, or one that is left out.";
-        Ok(if runs < wanted { Answer::not_yet(seen, LOOK_AGAIN, remedy) } else { Answer::no(seen, remedy) })
+        Ok(if runs < wanted {
+            Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy)
+        } else {
+            Answer::no(seen, remedy)
+        })
     }
 }
 

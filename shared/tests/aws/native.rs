@@ -1,9 +1,15 @@
 //! A deployment that ECS carries out: from its ARN to blue, green and the rules between them.
 
+use std::time::Duration;
+
+use greenlight::checks::{GreenRunsTargetRevision, GreenSpansZones, GreenTargetsAreHealthy, GreenTasksAreSteady};
 use greenlight::deployment::{AnyDeployment as _, Engine};
 use greenlight::discovery::NativeDeployments as _;
 use greenlight::event::ServiceDeploymentArn;
 use greenlight::lifecycle_stage::LifecycleStage;
+use greenlight::redaction::Redactions;
+use greenlight::{Checks, Stage};
+use serde_json::json as value;
 
 use super::*;
 
@@ -146,4 +152,57 @@ async fn a_new_service_has_no_blue() {
     });
     let found = look_up(&server).await.expect("everything is answered");
     assert!(found.is_first() && found.green.is_some());
+}
+
+/// ECS calls again every few seconds, for every service that waits: AWS's limits are the account's.
+#[test]
+fn asking_again_whether_tasks_run_costs_three_calls() {
+    // A hook runs on its process's first thread. Those of tests have a quarter of its stack, and the SDK's debug build fills it.
+    let first = std::thread::Builder::new().stack_size(8 << 20).spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime starts").block_on(calls_of_three_polls())
+    });
+    let asked = first.expect("a thread starts").join().expect("every poll is answered");
+    let again = ["DescribeServiceDeployments", "DescribeServices", "DescribeTargetHealth"];
+    assert_eq!(asked[1], again);
+    assert_eq!(asked[2], again);
+}
+
+/// What after-install asks of AWS at each of three polls, while one of green's two tasks still starts.
+async fn calls_of_three_polls() -> Vec<Vec<String>> {
+    let server = Server::start(|action, body| match action {
+        "DescribeServices" => json(
+            r#"{"services": [{"desiredCount": 2, "deployments": [
+                {"id": "ecs-svc/2222", "status": "PRIMARY", "desiredCount": 2, "runningCount": 1, "pendingCount": 1,
+                 "taskDefinition": "arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:42"},
+                {"id": "ecs-svc/1111", "status": "ACTIVE", "desiredCount": 2, "runningCount": 2,
+                 "taskDefinition": "arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:41"}]}]}"#,
+        ),
+        "DescribeTargetHealth" => xml(action, "<TargetHealthDescriptions></TargetHealthDescriptions>"),
+        "DescribeTaskDefinition" => json(r#"{"taskDefinition": {"status": "ACTIVE", "containerDefinitions": []}}"#),
+        "GetParameter" => json_error(400, "ParameterNotFound", "none"),
+        _ => native(action, body),
+    });
+    let checks = Checks::fixed(|| {
+        vec![
+            Box::new(GreenRunsTargetRevision),
+            Box::new(GreenTasksAreSteady),
+            Box::new(GreenTargetsAreHealthy::new()),
+            Box::new(GreenSpansZones),
+        ]
+    });
+    let hook = greenlight::serve::hook(Stage::AfterInstall, checks.into(), &settings(&server), Redactions::default());
+    let hook = hook.expect("region and credentials are there");
+    let mut event = value!({"resourceArn": DEPLOYMENT, "lifecycleStage": "POST_SCALE_UP"});
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let before = server.calls().len();
+        let answer = hook.handle(&event, Duration::from_secs(60)).await.expect("an answer");
+        assert_eq!((&answer["hookStatus"], &answer["callBackDelay"]), (&value!("IN_PROGRESS"), &value!(10)));
+        event["hookDetails"] = answer["hookDetails"].clone();
+        let mut calls: Vec<String> = server.calls().into_iter().skip(before).map(|(action, _)| action).collect();
+        calls.sort();
+        asked.push(calls);
+    }
+    asked
 }
