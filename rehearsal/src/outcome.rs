@@ -5,6 +5,7 @@ use serde::Serialize;
 
 mod course;
 mod hooks;
+mod markdown;
 
 pub use hooks::{CallCounts, HookOutcome, Permissions, count, needed};
 

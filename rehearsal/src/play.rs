@@ -50,6 +50,9 @@ pub(crate) struct Run {
     /// Writes what came of it to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes what came of it to this file in Markdown, as for a pull request
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// The folder with the hooks' binaries, `.aws-sam/build` for instance; that of this program when missing
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
@@ -77,9 +80,7 @@ impl Run {
             Err(error) => return fail(&format!("{error:#}"), 1),
         };
         // Found out now rather than after minutes of rehearsing.
-        if let Some(file) = &self.json
-            && let Err(error) = write(file, &[])
-        {
+        if let Err(error) = self.write(&[], &[]) {
             return fail(&format!("{error:#}"), BAD_INPUT);
         }
         let (machine, mut interruptions) = match prepared(self.artifacts.as_deref(), &loaded) {
@@ -105,12 +106,28 @@ impl Run {
                 None => break,
             }
         }
-        if let Some(file) = &self.json
-            && let Err(error) = write(file, &outcomes)
-        {
+        if let Err(error) = self.write(&outcomes, &broken) {
             return fail(&format!("{error:#}"), 1);
         }
         verdict(&outcomes, &broken)
+    }
+}
+
+impl Run {
+    /// Writes the files that were asked for. `broken` are those that could not be played to their end; the log says why.
+    fn write(&self, outcomes: &[Outcome], broken: &[String]) -> Result<()> {
+        let write = |file: &Path, text: String| {
+            std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+        };
+        if let Some(file) = &self.json {
+            write(file, serde_json::to_string_pretty(outcomes)? + "\n")?;
+        }
+        if let Some(file) = &self.summary {
+            let not_played = broken.iter().map(|name| format!("### {name}: NOT played, its log says why\n"));
+            let all: Vec<String> = outcomes.iter().map(Outcome::markdown).chain(not_played).collect();
+            write(file, all.join("\n"))?;
+        }
+        Ok(())
     }
 }
 
@@ -305,11 +322,6 @@ async fn rest(world: &World, mut printed: mpsc::UnboundedReceiver<String>, page:
         lines.push(line);
     }
     lines.join("\n")
-}
-
-fn write(file: &Path, outcomes: &[Outcome]) -> Result<()> {
-    let json = serde_json::to_string_pretty(outcomes)?;
-    std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// `broken` are those that could not be played to their end, which was said.

@@ -38,7 +38,7 @@ pub use self::migration_task::MigrationTask;
 pub use self::migrations::Migrations;
 pub use self::request::{Request, RequestBody};
 pub use self::secrets::PlannedSecret;
-pub use self::template::{Template, VARIABLES, Values, plain_text};
+pub use self::template::{IMAGE_TAG, Template, VARIABLES, Values, plain_text};
 use crate::checks;
 use crate::document::{self, DocumentError, Judge, Mapping, Mistakes, Spanned, one_of};
 use crate::units::{Points, Requests, Span};

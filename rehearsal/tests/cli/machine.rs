@@ -41,12 +41,20 @@ fn a_service_that_never_becomes_healthy_is_said_with_its_health_check() {
 fn a_scenario_that_cannot_be_played_does_not_keep_the_next_from_it() {
     let workshop = Workshop::new();
     workshop.write("broken.yaml", SMALL.replace("python3 -u shop.py", "exit 3"));
-    let said = workshop.rehearse(&["run", "broken.yaml", "small.yaml", "--json", "outcome.json"]);
+    let said = workshop.rehearse(&["run", "broken.yaml", "small.yaml", "--json", "outcome.json", "--summary", "it.md"]);
     assert_eq!(said.code, Some(1));
     assert!(said.one_line_error().starts_with("broken: blue does not serve"), "{said:?}");
     assert!(said.out.ends_with("2 scenarios, 0 not as expected, 1 not played\n"), "{}", said.out);
     let outcome = std::fs::read_to_string(workshop.path().join("outcome.json")).expect("it was asked for");
     assert!(outcome.contains("\"scenario\": \"small\"") && outcome.contains("\"Succeeded\""), "{outcome}");
+    let summary = std::fs::read_to_string(workshop.path().join("it.md")).expect("it was asked for");
+    for line in [
+        "### <code>small</code> by CodeDeploy: as expected",
+        "- the deployment **Succeeded**",
+        "### broken: NOT played, its log says why",
+    ] {
+        assert!(summary.lines().any(|it| it == line), "{summary}");
+    }
     workshop.is_cleared_up();
 }
 
@@ -56,6 +64,9 @@ fn a_file_that_cannot_be_written_is_said_before_anything_starts() {
     let said = workshop.rehearse(&["run", "small.yaml", "--json", "nowhere/outcome.json"]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
     assert!(said.one_line_error().starts_with("nowhere/outcome.json cannot be written"), "{said:?}");
+    let said = workshop.rehearse(&["run", "small.yaml", "--summary", "nowhere/outcome.md"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.one_line_error().starts_with("nowhere/outcome.md cannot be written"), "{said:?}");
 }
 
 #[test]

@@ -122,6 +122,19 @@ mod tests {
         ");
     }
 
+    /// An image knows its tag, a revision is numbered only when it is registered.
+    #[tokio::test]
+    async fn passes_when_the_answer_bears_the_tag_of_greens_image() {
+        let fakes = Fakes::well();
+        fakes.state().task_definitions[1].containers[0].image = "registry:5000/orders:9f2c41d".to_owned();
+        fakes.reply("/health", [Ok(says("9f2c41d"))]);
+        let tagged = MARKED.replace("task_definition_revision", "image_tag");
+        assert_snapshot!(row(&fakes, &tagged).await, @"
+        PASSED
+          the test listener HTTP :9001 sends 100 % to tg-green, and GET /health was answered with header x-version 9f2c41d
+        ");
+    }
+
     /// A change of the listener takes seconds to reach every node of the load balancer.
     #[tokio::test]
     async fn passes_when_blue_answers_first_and_then_green() {

@@ -49,7 +49,9 @@ impl Proof {
         listener: &Listener,
         route: &str,
     ) -> Result<Answer, CannotTell> {
-        let values = Values::of(&context.deployment);
+        let templates = self.mark.iter().flat_map(|it| std::iter::once(&it.equals).chain(&it.path));
+        let used: Vec<&str> = templates.flat_map(Template::variables).collect();
+        let values = sending::of_deployment(context, &used).await?;
         let request = self.request(context, &values);
         let name = &request.name;
         let Some(proof) = &self.mark else {

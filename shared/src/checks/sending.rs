@@ -9,7 +9,7 @@ use super::route;
 use super::words::cannot_tell;
 use crate::check::{CannotTell, CheckContext};
 use crate::deployment::{AnyDeployment, Listener};
-use crate::plan::{PlannedSecret, Request, RequestBody, Template, Values, filled};
+use crate::plan::{IMAGE_TAG, PlannedSecret, Request, RequestBody, Template, Values, filled};
 use crate::ports::{ProbeError, ProbeRequest, ProbeResponse, Secret};
 
 /// Longest wait for a response where the plan sets none.
@@ -27,14 +27,41 @@ pub(super) struct Received {
     pub(super) stopped: Option<String>,
 }
 
+/// The variables of the deployment, of which these are used. The tag of an image is asked for only where it is.
+pub(super) async fn of_deployment(context: &CheckContext, used: &[&str]) -> Result<Values, CannotTell> {
+    let mut values = Values::of(&context.deployment);
+    if used.contains(&IMAGE_TAG) {
+        let deployment = &context.deployment;
+        let definition = context.ports.tasks().task_definition(&deployment.target_task_definition).await?;
+        let containers = definition.into_iter().flat_map(|it| it.containers);
+        let served = containers.into_iter().find(|it| it.name == deployment.container_name);
+        if let Some(container) = served {
+            values.set(IMAGE_TAG, image_tag(&container.image).into());
+        }
+    }
+    Ok(values)
+}
+
+/// The tag of `registry:5000/name:tag@digest`; the digest where there is no tag, and `latest` where there is neither, as
+/// container runtimes read it.
+fn image_tag(image: &str) -> &str {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    // A port is before the last slash.
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split_once(':').map(|(_, tag)| tag).or(digest).unwrap_or("latest")
+}
+
 /// The variables of the deployment, and of the secrets those that these requests use.
 pub(super) async fn values(
     context: &CheckContext,
     secrets: &BTreeMap<String, PlannedSecret>,
     requests: impl Iterator<Item = &Request>,
 ) -> Result<Values, CannotTell> {
-    let mut values = Values::of(&context.deployment);
-    let used: Vec<String> = requests.flat_map(Request::variables).collect();
+    let requests: Vec<&Request> = requests.collect();
+    let used: Vec<String> = requests.iter().flat_map(|it| it.variables()).collect();
+    let expected: Vec<String> = requests.iter().flat_map(|it| it.expected_variables()).collect();
+    let all: Vec<&str> = used.iter().chain(&expected).map(String::as_str).collect();
+    let mut values = of_deployment(context, &all).await?;
     let used = secrets.iter().filter(|(name, _)| used.contains(name));
     add_secrets(&mut values, context, used).await?;
     Ok(values)
@@ -164,4 +191,17 @@ pub(super) async fn send(
 /// Those that have another address. <https://www.rfc-editor.org/rfc/rfc9110#section-15.4>
 fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::image_tag;
+
+    #[test]
+    fn the_tag_of_an_image_is_read_as_container_runtimes_do() {
+        assert_eq!(image_tag("orders:7"), "7");
+        assert_eq!(image_tag("registry:5000/shop/orders:7@sha256:0a"), "7");
+        assert_eq!(image_tag("registry:5000/shop/orders@sha256:0a"), "sha256:0a");
+        assert_eq!(image_tag("registry:5000/shop/orders"), "latest");
+    }
 }

@@ -79,6 +79,22 @@ impl Request {
         matches!(self.method, "GET" | "HEAD")
     }
 
+    /// The names of the variables in what is expected.
+    pub fn expected_variables(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let assertions = self.expect.headers.iter().map(|(_, it)| it).chain(self.expect.json.iter().map(|(_, it)| it));
+        for value in assertions.filter_map(Assertion::template) {
+            texts(value, &mut |text| {
+                if let Ok(template) = Template::parse(text) {
+                    names.extend(template.variables().map(str::to_owned));
+                }
+            });
+        }
+        let contained = self.expect.body_contains.iter().flat_map(Template::variables);
+        names.extend(contained.map(str::to_owned));
+        names
+    }
+
     /// The names of the variables in what is sent.
     pub fn variables(&self) -> Vec<String> {
         let mut names: Vec<String> = self.path.variables().map(str::to_owned).collect();

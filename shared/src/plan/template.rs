@@ -12,8 +12,18 @@ use crate::ports::Secret;
 use crate::redaction::Redactions;
 
 /// Variables every plan has, in the order they are offered.
-pub const VARIABLES: [&str; 6] =
-    ["task_definition_revision", "task_definition_family", "task_definition", "deployment_id", "service", "cluster"];
+pub const VARIABLES: [&str; 7] = [
+    "task_definition_revision",
+    "task_definition_family",
+    "task_definition",
+    IMAGE_TAG,
+    "deployment_id",
+    "service",
+    "cluster",
+];
+
+/// The variable for the tag of the image that is deployed: the deployment alone does not tell it.
+pub const IMAGE_TAG: &str = "image_tag";
 
 /// A text in which `${name}` stands for a value that is known only during the deployment. `$${` is a plain `${`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +53,7 @@ impl fmt::Debug for Values {
 }
 
 impl Values {
-    /// The variables every plan has, for this deployment.
+    /// The variables every plan has, for this deployment; without [`IMAGE_TAG`].
     pub fn of(deployment: &Deployment) -> Self {
         let version = deployment.target_task_definition.rsplit('/').next().unwrap_or_default();
         let (family, revision) = version.rsplit_once(':').unwrap_or((version, ""));

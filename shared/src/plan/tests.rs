@@ -173,7 +173,7 @@ fn wrong_requests_are_pointed_at() {
     plan.yaml:4:14: a path begins with `/`; the address is the listener's own
        4 |     - { get: a }
          |              ^
-    plan.yaml:4:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`
+    plan.yaml:4:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `image_tag`, `deployment_id`, `service`, `cluster`
        4 |     - { get: "/orders/${ordr}" }
          |              ^
     plan.yaml:4:28: expected 1 to 20 attempts
@@ -306,7 +306,7 @@ checks: { alarms-are-quite: advisory, rollback-is-armed: no }
     plan.yaml:10:29: `service` has a meaning already; choose another name
       10 |       capture: { order: id, service: $.id }
          |                             ^
-    plan.yaml:11:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `deployment_id`, `service`, `cluster`, `order`; did you mean `order`?
+    plan.yaml:11:14: nothing before this sets `${ordr}`; expected one of `task_definition_revision`, `task_definition_family`, `task_definition`, `image_tag`, `deployment_id`, `service`, `cluster`, `order`; did you mean `order`?
       11 |     - { get: "/orders/${order}/${ordr}", expcet: {} }
          |              ^
     plan.yaml:11:42: unknown key `expcet`; expected one of `name`, `get`, `post`, `put`, `patch`, `delete`, `head`, `headers`, `json`, `form`, `body`, `expect`, `capture`, `attempts`, `in_a_row`, `follow_redirects`; did you mean `expect`?

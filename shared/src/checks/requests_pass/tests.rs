@@ -54,6 +54,17 @@ async fn passes_without_a_plan_when_there_is_no_ready() {
 }
 
 #[tokio::test]
+async fn what_is_expected_may_be_the_tag_of_greens_image() {
+    let fakes = Fakes::well();
+    fakes.state().task_definitions[1].containers[0].image = "orders:9f2c41d@sha256:00".to_owned();
+    fakes.reply("/version", [Ok(answer(200, r#"{"tag": "9f2c41d"}"#))]);
+    let plan =
+        "version: 1\ntest_traffic: { requests: [{ get: /version, expect: { json: { $.tag: \"${image_tag}\" } } }] }";
+    let plan = Plan::parse(plan, "plan.yaml").expect("a plan");
+    assert!(told(&RequestsPass::on_test(&plan), &context(&fakes)).await.starts_with("PASSED"));
+}
+
+#[tokio::test]
 async fn fails_without_a_plan_when_ready_says_no() {
     let fakes = Fakes::well();
     fakes.reply("/health", [Ok(answer(200, "ok"))]);
