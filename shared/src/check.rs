@@ -36,7 +36,9 @@ pub trait Check<D: AnyDeployment = Deployment>: Send + Sync {
         false
     }
 
-    /// What another invocation must know to go on where this one ends; `None` where every look begins anew. No secret.
+    /// What another invocation must know to go on where this one ends; null where every look begins anew. No secret.
+    /// `None` where no other invocation may go on: what counts its looks without handing on the count would never end, and
+    /// what has sent something would send it again.
     fn remember(&self) -> Option<Value> {
         None
     }

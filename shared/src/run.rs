@@ -25,9 +25,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// No check is asked again sooner.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Where others wait, so long it is waited here all the same: between two looks, and in all.
+/// Where others wait, so long it is waited here all the same.
 const MOMENT: Duration = Duration::from_secs(2);
-const MOMENTS: Duration = Duration::from_secs(20);
 
 /// Kept for one last look when the next would be too late.
 const LAST_LOOK: Duration = Duration::from_secs(5);
@@ -79,7 +78,7 @@ async fn ask<D: AnyDeployment>(
         stopped.send_replace(true);
     }
     let (again_in, remembered) = match end {
-        End::Elsewhere(again_in) => (Some(again_in), guarded(|| check.remember()).flatten()),
+        End::Elsewhere(again_in) => (Some(again_in), remembered(check).filter(|it| !it.is_null())),
         End::Open | End::Stops => (None, None),
     };
     Asked { row: Row { advisory, ..row }, again_in, remembered }
@@ -94,6 +93,11 @@ enum End {
     Stops,
     /// It is to be asked again in another invocation, after this long.
     Elsewhere(Duration),
+}
+
+/// What another invocation must know of this check, where one may go on.
+fn remembered<D: AnyDeployment>(check: &dyn Check<D>) -> Option<Value> {
+    guarded(|| check.remember()).flatten()
 }
 
 /// What this gives, unless it panics.
@@ -164,10 +168,10 @@ async fn ask_until<D: AnyDeployment>(
                 (pending, wait)
             }
         };
-        let moments = if guarded(|| check.remember()).flatten().is_some() { MOMENT } else { MOMENTS };
         // What cannot be told is no progress: no other invocation waits for it.
-        let waits = if next.outcome == Outcome::CannotTell { Waits::Here } else { context.waits };
-        match wait_for(wait, started + moments, waits, context.deadline.questions_end, stopped).await {
+        let only_here = next.outcome == Outcome::CannotTell || remembered(check).is_none();
+        let waits = if only_here { Waits::Here } else { context.waits };
+        match wait_for(wait, started + MOMENT, waits, context.deadline.questions_end, stopped).await {
             Wait::Over => pending = Some(next),
             Wait::Elsewhere => return (row(next.outcome, next.evidence, Some(next.remedy)), End::Elsewhere(wait)),
             Wait::TooLate => {
@@ -226,7 +230,7 @@ enum Wait {
 /// Waits, but not longer than is left for one last look, nor once another check has stopped the deployment.
 async fn wait_for(
     wait: Duration,
-    moments_end: Instant,
+    moment_ends: Instant,
     waits: Waits,
     end: Instant,
     stopped: &watch::Sender<bool>,
@@ -236,7 +240,7 @@ async fn wait_for(
         return Wait::Pointless;
     }
     match waits {
-        Waits::Elsewhere { until } if wait > MOMENT || now + wait > moments_end => {
+        Waits::Elsewhere { until } if now + wait > moment_ends => {
             return if now + wait < until { Wait::Elsewhere } else { Wait::TooLate };
         }
         Waits::ThenElsewhere { until } if now + wait >= end && now + wait < until => return Wait::Elsewhere,

@@ -267,6 +267,35 @@ async fn another_process_goes_on_where_the_first_ended() {
     assert_eq!(engine.state().described, 3);
 }
 
+/// Counts its looks, of which the fifth is the last, and cannot hand the count on.
+struct FiveLooks(AtomicUsize);
+
+#[async_trait]
+impl Check for FiveLooks {
+    fn id(&self) -> &'static str {
+        "five-looks"
+    }
+    fn question(&self) -> String {
+        "Is it so within five looks?".to_owned()
+    }
+    async fn ask(&self, _: &CheckContext) -> Result<Answer, CannotTell> {
+        match self.0.fetch_add(1, Ordering::Relaxed) + 1 {
+            5 => Ok(Answer::no("five looks in a row", "Mend it.")),
+            look => Ok(Answer::not_yet(format!("look {look}"), Duration::from_secs(5), "Wait.")),
+        }
+    }
+}
+
+/// Elsewhere it would begin at one again, for as long as a deployment waits.
+#[tokio::test(start_paused = true)]
+async fn what_counts_its_looks_and_remembers_no_count_is_waited_for_in_one_invocation() {
+    fn checks(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
+        Ok(vec![Box::new(FiveLooks(AtomicUsize::new(0)))])
+    }
+    let hook = hook(Stage::AfterInstall, checks, &FakeEngine::of(deployment()));
+    assert_eq!(ask(&hook, &event("POST_SCALE_UP", Value::Null)).await, json!({"hookStatus": "FAILED"}));
+}
+
 #[tokio::test]
 async fn a_no_beside_it_ends_the_waiting() {
     fn checks(_: &Plan) -> Result<Vec<Box<dyn Check>>, PlanError> {
@@ -290,29 +319,37 @@ async fn nobody_waits_for_ever() {
 /// A canary and a linear deployment call it before every step.
 #[tokio::test]
 async fn steps_are_judged_by_who_looks_at_users_and_passed_by_who_asked_before_the_first() {
-    let at = "PRE_PRODUCTION_TRAFFIC_SHIFT";
-    let stepped = |percent: u32| {
-        let mut deployment = deployment();
-        deployment.production.rules = vec![forward(&[(BLUE_GROUP, 100 - percent), (GREEN_GROUP, percent)])];
-        FakeEngine::of(deployment)
-    };
-    let mut answers = Vec::new();
-    for (stage, percent) in [
-        (Stage::BeforeAllowTraffic, 0),
-        (Stage::BeforeAllowTraffic, 10),
-        (Stage::AfterAllowTraffic, 0),
-        (Stage::AfterAllowTraffic, 10),
-    ] {
-        let answer = ask(&hook(stage, no, &stepped(percent)), &event(at, Value::Null)).await;
-        answers.push((stage.hook_name(), percent, answer["hookStatus"].as_str().unwrap_or_default().to_owned()));
-    }
-    let expected = [
-        ("before-allow-traffic", 0, "FAILED"),
-        ("before-allow-traffic", 10, "SUCCEEDED"),
-        ("after-allow-traffic", 0, "SUCCEEDED"),
-        ("after-allow-traffic", 10, "FAILED"),
+    let (before, after) = (Stage::BeforeAllowTraffic, Stage::AfterAllowTraffic);
+    let cases = [
+        (before, 0, Some(0.0), "FAILED"),
+        (before, 10, Some(10.0), "SUCCEEDED"),
+        (after, 0, Some(0.0), "SUCCEEDED"),
+        (after, 0, None, "SUCCEEDED"),
+        (after, 10, Some(10.0), "FAILED"),
+        // Where ECS and the rule do not say the same, somebody else changes the rule: nothing is taken for answered.
+        (before, 10, Some(0.0), "FAILED"),
+        (before, 10, None, "FAILED"),
+        (after, 0, Some(10.0), "FAILED"),
     ];
-    assert_eq!(answers, expected.map(|(hook, percent, status)| (hook, percent, status.to_owned())));
+    for (stage, by_rule, by_ecs, expected) in cases {
+        let mut deployment = deployment();
+        deployment.production.rules = vec![forward(&[(BLUE_GROUP, 100 - by_rule), (GREEN_GROUP, by_rule)])];
+        let engine = FakeEngine::of(deployment);
+        engine.state().native.green_percent = by_ecs;
+        let answer = ask(&hook(stage, no, &engine), &event("PRE_PRODUCTION_TRAFFIC_SHIFT", Value::Null)).await;
+        assert_eq!(answer["hookStatus"], expected, "{} {by_rule} {by_ecs:?}", stage.hook_name());
+    }
+}
+
+/// Its snapshot may be older than the event.
+#[tokio::test]
+async fn the_weights_of_the_event_go_before_those_of_the_deployment() {
+    let engine = FakeEngine::of(deployment());
+    engine.state().native.green_percent = Some(10.0);
+    let mut event = event("PRE_PRODUCTION_TRAFFIC_SHIFT", Value::Null);
+    event["executionDetails"]["productionTrafficWeights"] = json!({GREEN: 0, "blue": 100});
+    let answer = ask(&hook(Stage::AfterAllowTraffic, no, &engine), &event).await;
+    assert_eq!(answer, json!({"hookStatus": "SUCCEEDED"}), "no user is on green before the first step");
 }
 
 /// What one step was asked and answered says nothing about the next.

@@ -36,6 +36,8 @@ struct Opening {
     is_open: bool,
     /// When the check before is asked again.
     again_in: Duration,
+    /// Whether another invocation may ask it.
+    elsewhere: bool,
 }
 
 impl Gate {
@@ -73,22 +75,24 @@ impl<D: AnyDeployment> Check<D> for InOrder<D> {
 
     async fn ask(&self, context: &CheckContext<D>) -> Result<Answer, CannotTell> {
         if let Some(Before { id, gate }) = &self.before
-            && let Opening { is_open: false, again_in } = gate.is()
+            && let Opening { is_open: false, again_in, elsewhere } = gate.is()
         {
             let remedy = format!("Read what became of {id}.");
             // What is waited for elsewhere is not asked again here.
             let pause = match context.waits {
-                Waits::Elsewhere { .. } => again_in.max(LOOK_AGAIN),
-                Waits::Here | Waits::ThenElsewhere { .. } => LOOK_AGAIN,
+                Waits::Elsewhere { .. } if elsewhere => again_in.max(LOOK_AGAIN),
+                _ => LOOK_AGAIN,
             };
             return Ok(Answer::not_yet(format!("not begun: {id} comes first"), pause, remedy));
         }
         let answer = self.check.ask(context).await;
         self.gate.set(match &answer {
-            Ok(Answer::Yes { .. }) => Opening { is_open: true, again_in: Duration::ZERO },
-            Ok(Answer::NotYet { again_in, .. }) => Opening { is_open: false, again_in: *again_in },
+            Ok(Answer::Yes { .. }) => Opening { is_open: true, ..Opening::default() },
+            Ok(Answer::NotYet { again_in, .. }) => {
+                Opening { is_open: false, again_in: *again_in, elsewhere: self.check.remember().is_some() }
+            }
             Err(CannotTell { transient: true, .. }) => Opening::default(),
-            Ok(Answer::No { .. }) | Err(_) => Opening { is_open: self.advises, again_in: Duration::ZERO },
+            Ok(Answer::No { .. }) | Err(_) => Opening { is_open: self.advises, ..Opening::default() },
         });
         answer
     }
@@ -98,8 +102,12 @@ impl<D: AnyDeployment> Check<D> for InOrder<D> {
         true
     }
 
+    /// As long as the one before it is asked, or waits in this invocation only, this one does too.
     fn remember(&self) -> Option<Value> {
-        self.check.remember()
+        match self.before.as_ref().map(|before| before.gate.is()) {
+            Some(Opening { is_open: false, elsewhere, .. }) => elsewhere.then_some(Value::Null),
+            _ => self.check.remember(),
+        }
     }
 
     fn recall(&self, remembered: &Value) {
@@ -204,6 +212,23 @@ mod tests {
         fn remember(&self) -> Option<Value> {
             Some(1.into())
         }
+    }
+
+    /// While the first is being asked it may say yes at any moment, and only this invocation hears it.
+    #[tokio::test]
+    async fn the_second_waits_elsewhere_only_where_the_first_does() {
+        let boxed = |check| Box::new(check) as Box<dyn Check<FunctionDeployment>>;
+        let context = Fakes::well().context_of(Stage::BeforeAllowTraffic, function_deployment());
+        let ordered = in_order(&Plan::defaults(), vec![boxed(Counts), Says::boxed("applies", vec![])]);
+        let _ = ordered[1].ask(&context).await;
+        assert_eq!(ordered[1].remember(), None, "the first is being asked");
+        let _ = ordered[0].ask(&context).await;
+        assert_eq!(ordered[1].remember(), Some(Value::Null), "the first is asked again elsewhere");
+        let not_yet = Ok(Answer::not_yet("waits", LOOK_AGAIN, "Wait."));
+        let ordered =
+            in_order(&Plan::defaults(), vec![Says::boxed("here", vec![not_yet]), Says::boxed("applies", vec![])]);
+        let _ = ordered[0].ask(&context).await;
+        assert_eq!(ordered[1].remember(), None, "the first is asked again here");
     }
 
     #[test]

@@ -340,7 +340,8 @@ impl Check for MigrationsByTask {
     }
 
     fn remember(&self) -> Option<Value> {
-        let watched = self.watched()?;
+        // What has not started yet is looked for again by its mark.
+        let Some(watched) = self.watched() else { return Some(Value::Null) };
         let mut remembered = since::remember(watched.since);
         remembered["task"] = watched.task.arn.into();
         Some(remembered)

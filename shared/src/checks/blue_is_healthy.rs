@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::targets::Count;
 use super::words::{cannot_tell, count, group};
@@ -68,6 +69,11 @@ impl Check for BlueIsHealthy {
             return Ok(Answer::not_yet(seen, context.pause(LOOK_AGAIN), remedy));
         }
         Ok(Answer::yes(seen))
+    }
+
+    /// Every look begins anew.
+    fn remember(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 }
 

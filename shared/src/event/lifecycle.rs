@@ -61,6 +61,12 @@ impl LifecycleEvent {
         let share = |weight: &(String, f64)| Some(&weight.0) == self.target_revision.as_ref() && weight.1 > 0.0;
         !self.production_weights.is_empty() && !self.production_weights.iter().any(share)
     }
+
+    /// Green's share of production in percent, where the weights tell.
+    pub fn green_percent(&self) -> Option<f64> {
+        let green = self.target_revision.as_ref()?;
+        self.production_weights.iter().find(|(revision, _)| revision == green).map(|(_, weight)| *weight)
+    }
 }
 
 fn weights(map: &Map<String, Value>) -> Vec<(String, f64)> {

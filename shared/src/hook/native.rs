@@ -168,7 +168,8 @@ impl Hook {
         if judged.subject.rollback.is_some() {
             return judged;
         }
-        if let Some(row) = answered_by_the_step(self.stage, &deployment, stage) {
+        let by_ecs = event.green_percent().or(record.green_percent);
+        if let Some(row) = answered_by_the_step(self.stage, &deployment, stage, by_ecs) {
             return judged.with(row);
         }
         let started = Instant::now();
@@ -196,16 +197,19 @@ impl Hook {
 }
 
 /// Before a step there is nothing to ask for those who asked before the first, nor for those who judge what users are on.
-fn answered_by_the_step(stage: Stage, deployment: &Deployment, at: LifecycleStage) -> Option<Row> {
+/// Only where the rule and ECS say the same: somebody else may have changed the rule.
+fn answered_by_the_step(stage: Stage, deployment: &Deployment, at: LifecycleStage, by_ecs: Option<f64>) -> Option<Row> {
     if at != LifecycleStage::PreProductionTrafficShift {
         return None;
     }
-    let traffic = Traffic::of(deployment);
-    let evidence = match (stage, &traffic) {
-        (Stage::BeforeAllowTraffic, Traffic::Split { .. } | Traffic::Green(_)) => {
-            "users are on green already: this was asked before the first step"
-        }
-        (Stage::AfterAllowTraffic, Traffic::Blue(_)) => "no user is on green before the first step",
+    let (on_green, on_blue) = match Traffic::of(deployment) {
+        Traffic::Split { .. } | Traffic::Green(_) => (by_ecs.is_some_and(|percent| percent > 0.0), false),
+        Traffic::Blue(_) => (false, by_ecs.is_none_or(|percent| percent <= 0.0)),
+        Traffic::Alias { .. } | Traffic::Unknown => (false, false),
+    };
+    let evidence = match stage {
+        Stage::BeforeAllowTraffic if on_green => "users are on green already: this was asked before the first step",
+        Stage::AfterAllowTraffic if on_blue => "no user is on green before the first step",
         _ => return None,
     };
     let row = failed("step-needs-no-answer", "Is there nothing to ask before this step?", evidence.to_owned(), "");
