@@ -77,16 +77,16 @@ pub struct Located {
 
 /// Reads the secret, or makes a token, and asks RDS. Ends where no connection can be expected. A token is made anew each time:
 /// it is looked at only while a connection comes about, and dies with the credentials that signed it. The secret must be one
-/// that plans of `application` may use.
+/// that plans of `owner` may use.
 pub async fn locate(
     ports: &Ports,
-    application: &str,
+    owner: &str,
     credentials: &Credentials,
     overrides: &Overrides,
     roots: &FurtherRoots,
 ) -> Result<Located, Halt> {
     let (login, rds) = match credentials {
-        Credentials::Secret(secret) => by_secret(ports, application, secret, overrides).await?,
+        Credentials::Secret(secret) => by_secret(ports, owner, secret, overrides).await?,
         Credentials::Iam(user) => by_token(ports, user, overrides).await?,
     };
     let further = roots.0.as_ref().map_err(|why| CannotTell {
@@ -101,7 +101,7 @@ pub async fn locate(
 /// The two calls side by side.
 async fn by_secret(
     ports: &Ports,
-    application: &str,
+    owner: &str,
     secret: &str,
     overrides: &Overrides,
 ) -> Result<(Login, Option<Database>), Halt> {
@@ -111,7 +111,7 @@ async fn by_secret(
             None => Ok(None),
         }
     };
-    let value = async { Ok(ports.secrets().value_for(application, secret).await?) };
+    let value = async { Ok(ports.secrets().value_for(owner, secret).await?) };
     let (rds, value) = match tokio::join!(rds, value) {
         // What RDS says is the better reason.
         (Err(halt), _) | (_, Err(halt)) => return Err(halt),

@@ -174,6 +174,11 @@ impl Conversion {
                   /greenlight/APPLICATION/GROUP"
                     .into(),
             );
+            tell(
+                "a plan may use secrets whose names begin with CLUSTER/SERVICE/, no more with APPLICATION/, and those whose \
+                  tag greenlight:applications names CLUSTER/SERVICE: tag them before the first deployment"
+                    .into(),
+            );
         }
         let steps = self.configuration.strategy.steps().len();
         if calls("BeforeAllowTraffic") && steps > 1 {

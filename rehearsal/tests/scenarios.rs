@@ -216,6 +216,7 @@ scenarios! {
     a_person_lets_ecs_go_on_and_later_nobody_does = "ecs-person-approves",
     a_person_at_a_pause_has_it_rolled_back = "ecs-person-rolls-back",
     the_resilience_framework_harms_nobody = "ecs-resilience-framework",
+    a_secret_of_the_same_service_in_another_cluster_is_not_read = "ecs-secret-of-another-cluster",
     the_target_groups_of_ecs_take_turns = "ecs-target-groups-take-turns",
     what_would_be_deployed_is_what_is_rehearsed = "the-environment",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",

@@ -98,8 +98,9 @@ pub trait AnyDeployment: Send + Sync + 'static {
     fn terms(&self) -> &'static Terms;
     /// Whether production has moved by a step only, and stays there until ECS takes the next.
     fn is_stepping(&self) -> bool;
-    /// Whose secrets its plan may use: those of CodeDeploy's application, or of ECS's service.
-    fn owner_of_secrets(&self) -> &str;
+    /// Whose secrets its plan may use: those of CodeDeploy's application, or of ECS's service, whose name alone says little:
+    /// `<cluster>/<service>`.
+    fn owner_of_secrets(&self) -> String;
     /// Set when it leads back to an older version.
     fn rollback(&self) -> Option<&Rollback>;
     /// What CodeDeploy does when it fails.
@@ -141,10 +142,10 @@ impl AnyDeployment for Deployment {
         }
     }
 
-    fn owner_of_secrets(&self) -> &str {
+    fn owner_of_secrets(&self) -> String {
         match &self.engine {
-            Engine::CodeDeploy { application, .. } => application,
-            Engine::Ecs(_) => &self.service.name,
+            Engine::CodeDeploy { application, .. } => application.clone(),
+            Engine::Ecs(_) => format!("{}/{}", self.service.cluster, self.service.name),
         }
     }
 
@@ -174,8 +175,8 @@ impl AnyDeployment for FunctionDeployment {
         (&self.application, &self.group)
     }
 
-    fn owner_of_secrets(&self) -> &str {
-        &self.application
+    fn owner_of_secrets(&self) -> String {
+        self.application.clone()
     }
 
     fn settings_of(&self) -> String {

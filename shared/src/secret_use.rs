@@ -5,16 +5,18 @@ use crate::check::CannotTell;
 use crate::ports::{Secret, SecretDescription};
 use crate::redaction::Guarded;
 
-/// The tag of a secret that names the applications whose plans may use it, with spaces between them.
+/// The tag of a secret that names the applications, and the services of ECS as `<cluster>/<service>`, whose plans may use it, with
+/// spaces between them.
 pub const TAG: &str = "greenlight:applications";
 
 impl Guarded<'_> {
-    /// The current value of a secret that a plan of this application names, by name or ARN.
+    /// The current value of a secret that a plan names, by name or ARN. The plan is that of a CodeDeploy application, or of a
+    /// service of ECS: `<cluster>/<service>`.
     ///
-    /// The application may use it where the secret's name begins with the application's and a slash, or where the secret's owner
-    /// has said so in its tag, which is asked only then. What cannot be told is an error like what may not be.
-    pub async fn value_for(&self, application: &str, secret: &str) -> Result<Secret, CannotTell> {
-        if !is_own(application, secret) {
+    /// It may use the secret where the secret's name begins with that name and a slash, or where the secret's owner has said
+    /// so in its tag, which is asked only then. What cannot be told is an error like what may not be.
+    pub async fn value_for(&self, user: &str, secret: &str) -> Result<Secret, CannotTell> {
+        if !is_own(user, secret) {
             let Some(description) = self.description(secret).await? else {
                 return Err(CannotTell {
                     asked: format!("secret {secret}"),
@@ -23,38 +25,36 @@ impl Guarded<'_> {
                     source: Some("there is no such secret".into()),
                 });
             };
-            may_use(application, &description).map_err(|why| refused(application, secret, why))?;
+            may_use(user, &description).map_err(|why| refused(user, secret, why))?;
         }
         self.value(secret).await
     }
 }
 
-/// Whether the name alone says whose it is. Neither the names of applications nor the account and Region of an ARN have a slash.
-fn is_own(application: &str, secret: &str) -> bool {
+/// Whether the name alone says whose it is. The account and Region of an ARN have no slash.
+fn is_own(user: &str, secret: &str) -> bool {
     let name = match secret.strip_prefix("arn:") {
         Some(arn) => arn.splitn(6, ':').nth(5),
         None => Some(secret),
     };
-    let rest = name.and_then(|name| name.strip_prefix(application));
-    !application.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
+    let rest = name.and_then(|name| name.strip_prefix(user));
+    !user.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether its owner says that the application may use it; else why not.
-fn may_use(application: &str, secret: &SecretDescription) -> Result<(), String> {
+/// Whether its owner says that this one may use it; else why not.
+fn may_use(user: &str, secret: &SecretDescription) -> Result<(), String> {
     match &secret.applications {
-        None => Err(format!("its name does not begin with {application}/, and it has no tag {TAG}")),
-        Some(named) if named.split_whitespace().any(|name| name == application) => Ok(()),
-        Some(_) => {
-            Err(format!("its name does not begin with {application}/, and its tag {TAG} does not name {application}"))
-        }
+        None => Err(format!("its name does not begin with {user}/, and it has no tag {TAG}")),
+        Some(named) if named.split_whitespace().any(|name| name == user) => Ok(()),
+        Some(_) => Err(format!("its name does not begin with {user}/, and its tag {TAG} does not name {user}")),
     }
 }
 
-fn refused(application: &str, secret: &str, why: String) -> CannotTell {
+fn refused(user: &str, secret: &str, why: String) -> CannotTell {
     CannotTell {
-        asked: format!("secret {secret}: a plan of application {application} may not use it"),
+        asked: format!("secret {secret}: a plan of {user} may not use it"),
         remedy: format!(
-            "Name a secret of {application} in the plan, or let the secret's owner write {application} into its tag {TAG}; then \
+            "Name a secret of {user} in the plan, or let the secret's owner write {user} into its tag {TAG}; then \
              redeploy."
         ),
         transient: false,
@@ -107,8 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_applications_secret_is_not_read_unless_its_tag_names_this_one() {
-        let message =
-            "secret other/token: a plan of application shop may not use it: its name does not begin with shop/, and ";
+        let message = "secret other/token: a plan of shop may not use it: its name does not begin with shop/, and ";
         assert_eq!(asked("other/token", None).await, format!("{message}it has no tag {TAG}"));
         for tag in ["", "other", "shops", "Shop", "shop,other", "*"] {
             assert_eq!(

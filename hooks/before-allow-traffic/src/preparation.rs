@@ -33,7 +33,7 @@ impl Prepared {
             ));
         };
         let owner = context.deployment.owner_of_secrets();
-        let located = locate(ports, owner, credentials, &settings.overrides, &settings.roots);
+        let located = locate(ports, &owner, credentials, &settings.overrides, &settings.roots);
         let (files, located) = tokio::join!(source.read(ports), located);
         // What is wrong with the files is the better reason.
         Ok(Some(Self { files: files?.into(), login: located?.login }))

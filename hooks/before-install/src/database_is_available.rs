@@ -40,7 +40,7 @@ impl DatabaseIsAvailable {
     async fn look(&self, context: &CheckContext, database: &Database) -> Result<String, Halt> {
         let overrides = Overrides::from(database);
         let owner = context.deployment.owner_of_secrets();
-        let located = locate(&context.ports, owner, &database.credentials, &overrides, &self.roots).await?;
+        let located = locate(&context.ports, &owner, &database.credentials, &overrides, &self.roots).await?;
         let Located { login, rds } = located;
         let caller = format!("greenlight {} {}", context.stage.hook_name(), context.deployment.id);
         let Seen { read_only, tls } = connection::look(&login, &caller, context.deadline.left_for_questions()).await?;

@@ -68,9 +68,13 @@ impl Furnisher<'_> {
     }
 
     fn secret(&self, name: &str, value: String) -> Secret {
-        let applications = self.loaded.scenario.secret_applications.get(name);
-        let tags =
-            applications.map(|applications| (SECRETS_TAG.to_owned(), applications.clone())).into_iter().collect();
+        let (scenario, service) = (&self.loaded.scenario, self.service);
+        let applications = scenario.secret_applications.get(name).cloned().or_else(|| {
+            // Who moves a service from CodeDeploy to ECS leaves its secrets their names, and tags them.
+            let moved = scenario.engine == DeploymentEngine::Ecs && name.starts_with(&format!("{}/", service.name));
+            moved.then(|| format!("{}/{}", service.cluster, service.name))
+        });
+        let tags = applications.map(|applications| (SECRETS_TAG.to_owned(), applications)).into_iter().collect();
         Secret { value, tags, created_at: self.now }
     }
 

@@ -82,7 +82,7 @@ pub(super) async fn add_secrets<D: AnyDeployment>(
 
 /// The secret's text, or the member that the plan names.
 async fn secret<D: AnyDeployment>(context: &CheckContext<D>, planned: &PlannedSecret) -> Result<Secret, CannotTell> {
-    let whole = context.ports.secrets().value_for(context.deployment.owner_of_secrets(), &planned.secret).await?;
+    let whole = context.ports.secrets().value_for(&context.deployment.owner_of_secrets(), &planned.secret).await?;
     let Some(key) = &planned.key else { return Ok(whole) };
     let json = serde_json::from_str::<serde_json::Value>(whole.expose()).ok();
     let member = json.as_ref().and_then(|json| json.get(key)).and_then(serde_json::Value::as_str);
