@@ -52,7 +52,15 @@ pub async fn decide(world: Arc<World>, pause: PauseSpec) {
             world.clock.skip(left, DECIDES_WITHIN).await;
             continue;
         };
-        world.clock.skip(after, DECIDES_WITHIN).await;
+        let over = world.until(|state| {
+            let hook = state.service_deployment(&deployment)?.hooks.iter().find(|it| it.id == hook)?;
+            (hook.status != HookStatus::AwaitingAction).then_some(())
+        });
+        tokio::select! {
+            // The time of the world passes quickly only for as long as somebody waits.
+            () = over => continue,
+            () = world.clock.skip(after, DECIDES_WITHIN) => {}
+        }
         let says = match action {
             HookAction::Continue => "a person looks at green and lets the deployment go on",
             HookAction::Rollback => "a person looks at green and has the deployment rolled back",

@@ -88,6 +88,13 @@ impl Rehearsed {
         api::update(&self.world, update).unwrap().unwrap()
     }
 
+    /// What is configured, once more.
+    fn deploy_anew(&self) -> String {
+        let (cluster, service) = ("shop".to_owned(), "orders".to_owned());
+        let update = api::Update { cluster, service, force: true, ..api::Update::default() };
+        api::update(&self.world, update).unwrap().unwrap()
+    }
+
     async fn ended(&self, arn: &str) -> ServiceDeployment {
         self.world.until(|state| state.service_deployment(arn).filter(|it| it.status.is_final()).cloned()).await
     }
@@ -367,6 +374,68 @@ async fn a_person_can_have_it_rolled_back_or_left_as_it_is() {
     }
 }
 
+/// Holds up whatever waits for the deployment's end, also on the way back.
+fn never_done_at_the_shift(event: &Value) -> InvocationStatus {
+    let shifts = event["lifecycleStage"] == "PRODUCTION_TRAFFIC_SHIFT";
+    answers(&if shifts {
+        json!({"hookStatus": "IN_PROGRESS", "callBackDelay": 600})
+    } else {
+        json!({"hookStatus": "SUCCEEDED"})
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_has_not_begun_can_be_stopped_and_the_next_one_begins() {
+    let yaml = "on_ecs: { hooks: { after_install: { stages: [PRODUCTION_TRAFFIC_SHIFT], timeout: { after: 1h } } } }";
+    for how in [StopType::Rollback, StopType::Abort] {
+        let it = rehearse(yaml, never_done_at_the_shift).await;
+        let first = it.deploy();
+        it.phase("PRODUCTION_TRAFFIC_SHIFT 10 %").await;
+        api::stop(&it.world, &first, StopType::Rollback).unwrap();
+        it.phase("rollback").await;
+        let waiting = it.deploy_anew();
+        api::stop(&it.world, &waiting, how).unwrap();
+        let stopped = it.ended(&waiting).await;
+        assert_eq!((stopped.status, stopped.started_at), (ServiceDeploymentStatus::Stopped, None));
+        assert!(it.ended(&it.deploy_anew()).await.started_at.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_can_stop_a_deployment_that_cleans_up() {
+    let it = rehearse("", all_say_yes).await;
+    let arn = it.deploy();
+    it.phase("CLEAN_UP").await;
+    assert_eq!(api::stop(&it.world, &arn, StopType::Rollback).unwrap_err().code, "ConflictException");
+    assert_eq!(it.ended(&arn).await.status, ServiceDeploymentStatus::Successful);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_while_two_revisions_share_production_leads_all_of_it_to_blue() {
+    let yaml = "on_ecs: { hooks: { before_install: { stages: [RECONCILE_SERVICE] } } }";
+    let it = rehearse(yaml, |event| no_at("RECONCILE_SERVICE", event)).await;
+    let first = it.deploy();
+    it.phase("PRODUCTION_TRAFFIC_SHIFT 10 %").await;
+    api::stop(&it.world, &first, StopType::Abort).unwrap();
+    it.ended(&first).await;
+    let second = it.ended(&it.deploy_anew()).await;
+    assert_eq!(second.status, ServiceDeploymentStatus::RollbackSuccessful);
+    assert_eq!(it.production_weights(), [100, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_after_the_last_step_leaves_green_to_be_blue_of_the_next() {
+    let yaml = "deployment: { config: CodeDeployDefault.ECSAllAtOnce }\n\
+                on_ecs: { hooks: { after_install: { stages: [PRODUCTION_TRAFFIC_SHIFT], timeout: { after: 1h } } } }";
+    let it = rehearse(yaml, never_done_at_the_shift).await;
+    let first = it.deploy();
+    it.phase("PRODUCTION_TRAFFIC_SHIFT 100 %").await;
+    api::stop(&it.world, &first, StopType::Abort).unwrap();
+    let first = it.ended(&first).await;
+    let second = it.ended(&it.deploy_anew()).await;
+    assert_eq!(second.source(), Some(first.target.as_str()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_revision_that_an_aborted_deployment_left_is_reconciled_first() {
     let it = rehearse("on_ecs: { hooks: { before_install: { stages: [RECONCILE_SERVICE] } } }", all_say_yes).await;
@@ -374,9 +443,7 @@ async fn the_revision_that_an_aborted_deployment_left_is_reconciled_first() {
     it.phase("PRODUCTION_TRAFFIC_SHIFT 10 %").await;
     api::stop(&it.world, &first, StopType::Abort).unwrap();
     it.ended(&first).await;
-    let update =
-        api::Update { cluster: "shop".to_owned(), service: "orders".to_owned(), force: true, ..Default::default() };
-    let second = api::update(&it.world, update).unwrap().unwrap();
+    let second = it.deploy_anew();
     let deployment = it.ended(&second).await;
     assert_eq!(deployment.status, ServiceDeploymentStatus::Successful);
     assert_eq!(deployment.stages[0].stage, LifecycleStage::ReconcileService);
@@ -389,9 +456,7 @@ async fn the_next_deployment_goes_to_the_other_target_group() {
     let it = rehearse("", all_say_yes).await;
     let groups: Vec<_> = it.world.read(|state| state.target_groups.iter().map(|it| it.arn.clone()).collect());
     let first = it.deployed().await;
-    let update =
-        api::Update { cluster: "shop".to_owned(), service: "orders".to_owned(), force: true, ..Default::default() };
-    let second = it.ended(&api::update(&it.world, update).unwrap().unwrap()).await;
+    let second = it.ended(&it.deploy_anew()).await;
     let used = |arn: &str| it.world.read(|state| state.service_revision(arn).unwrap().target_group.clone());
     assert_eq!(
         [first.source().unwrap(), &first.target, &second.target].map(used),
@@ -406,9 +471,7 @@ async fn a_deployment_that_is_begun_while_another_runs_takes_its_place() {
     let it = rehearse("", all_say_yes).await;
     let first = it.deploy();
     it.phase("PRODUCTION_TRAFFIC_SHIFT 10 %").await;
-    let update =
-        api::Update { cluster: "shop".to_owned(), service: "orders".to_owned(), force: true, ..Default::default() };
-    let second = api::update(&it.world, update).unwrap().unwrap();
+    let second = it.deploy_anew();
     assert_eq!(it.ended(&first).await.status, ServiceDeploymentStatus::Stopped);
     assert_eq!(it.ended(&second).await.status, ServiceDeploymentStatus::Successful);
 }

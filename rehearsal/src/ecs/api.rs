@@ -1,9 +1,12 @@
 //! What a client may ask of ECS about the deployments that it carries out: begin one, stop one, decide at a pause.
 
+use greenlight::lifecycle_stage::LifecycleStage;
+
 use crate::codedeploy::api::ApiError;
 use crate::world::deployment_configuration::{
     Controller, DeploymentConfiguration, HookAction, HookTarget, NativeService,
 };
+use crate::world::journal::Who;
 use crate::world::service_deployments::{
     HookStatus, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision, StopType, arn_of_service,
 };
@@ -145,26 +148,40 @@ pub fn configured_task_definition(state: &State, service: &Service) -> Option<St
     configured.or_else(|| service.primary().map(|set| set.task_definition.clone()))
 }
 
-/// Asks a deployment to stop.
+/// Asks a deployment to stop. One that has not begun has nothing to lead back, and is stopped at once.
 pub fn stop(world: &World, arn: &str, how: StopType) -> Result<(), ApiError> {
     let now = world.now();
-    world.update(|state| {
+    let never_began = world.update(|state| {
         let deployment = state.service_deployment_mut(arn).ok_or_else(deployment_not_found)?;
-        let running =
-            matches!(deployment.status, ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress);
-        if !running || deployment.stop_requested.is_some() {
-            let message = format!("The service deployment cannot be stopped: it is {}.", deployment.status.name());
+        let waits = deployment.status == ServiceDeploymentStatus::Pending;
+        let runs = deployment.status == ServiceDeploymentStatus::InProgress;
+        let cleans_up = deployment.stage == Some(LifecycleStage::CleanUp);
+        if !(waits || runs) || cleans_up || deployment.stop_requested.is_some() {
+            let at = if cleans_up { LifecycleStage::CleanUp.name() } else { deployment.status.name() };
+            let message = format!("The service deployment cannot be stopped: it is {at}.");
             return Err(ApiError::new("ConflictException", message));
         }
         deployment.stop_requested = Some(how);
         deployment.updated_at = now;
+        if waits {
+            deployment.status = ServiceDeploymentStatus::Stopped;
+            deployment.status_reason = Some(NEVER_BEGAN.to_owned());
+            deployment.finished_at = Some(now);
+            return Ok(Some(deployment.id().to_owned()));
+        }
         deployment.status = match how {
             StopType::Rollback => ServiceDeploymentStatus::RollbackRequested,
             StopType::Abort | StopType::Replaced => ServiceDeploymentStatus::StopRequested,
         };
-        Ok(())
-    })
+        Ok(None)
+    })?;
+    if let Some(id) = never_began {
+        world.say(Who::Deployment, format!("service deployment {id} is STOPPED: {NEVER_BEGAN}"));
+    }
+    Ok(())
 }
+
+const NEVER_BEGAN: &str = "it was stopped before it began";
 
 /// A person decides at a pause: `ContinueServiceDeployment`.
 pub fn decide(world: &World, arn: &str, hook: &str, action: HookAction) -> Result<(), ApiError> {

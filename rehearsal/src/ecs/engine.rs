@@ -27,14 +27,18 @@ pub async fn run(world: Arc<World>, switches: Switches) {
     loop {
         let arn = world.until(next).await;
         let now = world.now();
-        world.update(|state| {
-            if let Some(deployment) = state.service_deployment_mut(&arn) {
-                deployment.status = ServiceDeploymentStatus::InProgress;
-                deployment.started_at = Some(now);
-                deployment.updated_at = now;
-            }
+        let begins = world.update(|state| {
+            // Somebody may have stopped it a moment ago.
+            let waits = |it: &&mut ServiceDeployment| it.status == ServiceDeploymentStatus::Pending;
+            let deployment = state.service_deployment_mut(&arn).filter(waits)?;
+            deployment.status = ServiceDeploymentStatus::InProgress;
+            deployment.started_at = Some(now);
+            deployment.updated_at = now;
+            Some(())
         });
-        courses.spawn(course(Course { world: Arc::clone(&world), switches: switches.clone(), arn }));
+        if begins.is_some() {
+            courses.spawn(course(Course { world: Arc::clone(&world), switches: switches.clone(), arn }));
+        }
         while courses.try_join_next().is_some() {}
     }
 }

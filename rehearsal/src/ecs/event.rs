@@ -58,7 +58,9 @@ impl Weights {
     pub(super) fn at(stage: LifecycleStage, deployment: &ServiceDeployment, green: f64) -> Self {
         let shares = || {
             let target = std::iter::once((deployment.target.clone(), percent(green)));
-            let sources = deployment.sources.iter().map(|blue| (blue.clone(), percent(100.0 - green)));
+            // What an earlier deployment has left serves nobody once this one shifts.
+            let shares = std::iter::once(100.0 - green).chain(std::iter::repeat(0.0));
+            let sources = deployment.sources.iter().zip(shares).map(|(source, share)| (source.clone(), percent(share)));
             target.chain(sources).collect()
         };
         match stage {

@@ -1,16 +1,18 @@
 //! Tasks of a revision: started, waited for, ended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use greenlight::lifecycle_stage::LifecycleStage;
 
 use super::ending::Ending;
 use super::engine::Course;
+use super::scheduler::is_scaling;
 use super::{hooks, traffic};
 use crate::codedeploy::engine::family_revision;
 use crate::world::State;
 use crate::world::load_balancer::Health;
-use crate::world::services::{Colour, TaskSet, TaskSetStatus};
+use crate::world::services::{Colour, Task, TaskSet, TaskSetStatus};
 
 /// How much real time a wait for tasks that never become healthy may take.
 const STAGE_TAKES: Duration = Duration::from_secs(5);
@@ -80,10 +82,11 @@ async fn breaks(course: &Course, task_set: &str, desired: u32) -> Ending {
         std::future::pending::<()>().await;
     }
     let threshold = threshold(desired);
-    let mut seen = 0;
+    let mut failures = Failures::default();
     loop {
-        let failed = course.world.until(|state| Some(failed_in_a_row(state, task_set)).filter(|it| *it != seen)).await;
-        seen = failed;
+        let next = |state: &State| look(state, task_set).and_then(|(healthy, failed)| failures.next(healthy, failed));
+        failures = course.world.until(next).await;
+        let failed = u32::try_from(failures.in_a_row.len()).unwrap_or(u32::MAX);
         course.record(|deployment| deployment.failed_tasks = failed);
         if failed >= threshold {
             // More may have failed by now.
@@ -92,21 +95,42 @@ async fn breaks(course: &Course, task_set: &str, desired: u32) -> Ending {
     }
 }
 
+/// Tasks that failed, by their ids.
+#[derive(Clone, Default, PartialEq)]
+struct Failures {
+    in_a_row: BTreeSet<String>,
+    /// Those before a task was healthy, which began the count anew.
+    forgotten: BTreeSet<String>,
+}
+
+impl Failures {
+    /// What is known now, where that is news.
+    fn next(&self, is_healthy: bool, failed: BTreeSet<String>) -> Option<Self> {
+        let next = if is_healthy {
+            Self { in_a_row: BTreeSet::new(), forgotten: failed }
+        } else {
+            let in_a_row = failed.difference(&self.forgotten).cloned().collect();
+            Self { in_a_row, forgotten: self.forgotten.clone() }
+        };
+        (next != *self).then_some(next)
+    }
+}
+
+/// Whether a task of the set is healthy, and those that failed. A task that is only no longer wanted has not failed.
+fn look(state: &State, task_set: &str) -> Option<(bool, BTreeSet<String>)> {
+    let set = state.task_set(task_set)?;
+    let targets = state.target_group(&set.target_group).map(|group| group.targets.as_slice()).unwrap_or_default();
+    let failed = |task: &&Task| {
+        let why = task.stop_wanted.as_ref().or(task.stopped.as_ref());
+        task.task_set == task_set && why.is_some_and(|why| !is_scaling(why))
+    };
+    let failed = state.tasks.iter().filter(failed).map(|task| task.id.clone()).collect();
+    Some((targets.iter().any(|target| target.health == Health::Healthy), failed))
+}
+
 /// Half of the tasks that are wanted, within limits.
 pub(crate) fn threshold(desired: u32) -> u32 {
     desired.div_ceil(2).clamp(THRESHOLDS.0, THRESHOLDS.1)
-}
-
-/// Tasks that stopped or are to stop for a failure, unless one is healthy now: that begins the count anew.
-fn failed_in_a_row(state: &State, task_set: &str) -> u32 {
-    let Some(set) = state.task_set(task_set) else { return 0 };
-    let targets = state.target_group(&set.target_group).map(|group| group.targets.as_slice()).unwrap_or_default();
-    if targets.iter().any(|target| target.health == Health::Healthy) {
-        return 0;
-    }
-    let failed =
-        state.tasks.iter().filter(|it| it.task_set == task_set && (it.stop_wanted.is_some() || it.stopped.is_some()));
-    u32::try_from(failed.count()).unwrap_or(u32::MAX)
 }
 
 /// Ends a revision's tasks, and waits until they are gone.
@@ -124,11 +148,30 @@ pub(super) async fn down(course: &Course, revision: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::threshold;
+    use super::{Failures, threshold};
 
     /// The examples of AWS's guide.
     #[test]
     fn the_circuit_breaker_takes_half_of_the_tasks_within_its_limits() {
         assert_eq!([1, 2, 25, 400, 800].map(threshold), [3, 3, 13, 200, 200]);
+    }
+
+    /// A task that was healthy begins the count anew, and becomes ill later.
+    #[test]
+    fn failures_count_in_a_row() {
+        let failed = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let mut failures = Failures::default();
+        let mut counts = Vec::new();
+        for (is_healthy, ids) in [
+            (false, failed(&["a"])),
+            (false, failed(&["a", "b"])),
+            (true, failed(&["a", "b"])),
+            (false, failed(&["a", "b"])),
+            (false, failed(&["a", "b", "c"])),
+        ] {
+            failures = failures.next(is_healthy, ids).unwrap_or(failures);
+            counts.push(failures.in_a_row.len());
+        }
+        assert_eq!(counts, [1, 2, 0, 0, 1]);
     }
 }

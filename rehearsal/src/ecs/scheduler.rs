@@ -157,7 +157,7 @@ fn target_of<'a>(state: &'a State, task: &Task) -> Option<&'a Target> {
     group.targets.iter().find(|target| target.task == task.id)
 }
 
-fn is_scaling(reason: &StopReason) -> bool {
+pub(super) fn is_scaling(reason: &StopReason) -> bool {
     reason.reason.starts_with(SCALING)
 }
 

@@ -40,6 +40,9 @@ pub(super) async fn shift_production(course: &Course) -> Result<(), Ending> {
         course.begin(LifecycleStage::ProductionTrafficShift);
         weigh(course, &settings.production_rule, share)?;
         course.record(|deployment| deployment.production_share = share);
+        if share >= 100.0 {
+            make_primary(course, &course.target().task_set);
+        }
         // Whoever acts on the phase is told of after it.
         course.say(format!("PRODUCTION_TRAFFIC_SHIFT: {share} % of production on green"));
         course.world.update(|state| state.phase = phase(LifecycleStage::ProductionTrafficShift, Some(share)));
@@ -47,13 +50,15 @@ pub(super) async fn shift_production(course: &Course) -> Result<(), Ending> {
         course.world.clock.skip(bake, STEP_TAKES).await;
         before = share;
     }
-    make_primary(course, &course.target().task_set);
     Ok(())
 }
 
-/// What has been moved to green goes back to blue.
+/// What has been moved to green goes back to blue, and what a deployment before this one has left elsewhere.
 pub(super) fn lead_back(course: &Course, blue: &str) -> Result<(), Ending> {
     let deployment = course.deployment();
+    if deployment.sources.len() > 1 {
+        return lead_to(course, blue);
+    }
     let moved = (deployment.test_share > 0.0, deployment.production_share > 0.0);
     if let Some(rule) = deployment.settings.test_rule.as_ref().filter(|_| moved.0) {
         weigh(course, rule, 0.0)?;

@@ -298,6 +298,11 @@ impl Scenario {
                     "a person decides once; keep one of `continues_after` and `rolls_back_after`",
                 );
             }
+            let decides = pause.continues_after.as_ref().or(pause.rolls_back_after.as_ref());
+            let waits = pause.timeout.as_ref().map_or(HookTimeout::DEFAULT.after, |it| it.after.duration());
+            if let Some(late) = decides.filter(|after| after.value.duration() >= waits) {
+                sense.refuse(late.referenced, "nobody waits so long: the pause's `timeout` is over by then");
+            }
         }
         for hook in self.on_ecs.hooks.values() {
             if let Some(stages) = hook.stages.as_ref().filter(|stages| stages.value.is_empty()) {

@@ -126,6 +126,7 @@ fn an_app_spec_becomes_the_configuration_that_ecs_takes_and_what_is_not_the_same
     rehearse: note: is different: functions answer by what they return, {"hookStatus": "SUCCEEDED"}; whatever else they return, and an error, rolls back at once instead of waiting for an hour
     rehearse: note: is different: functions are called with the role that is named here, not with CodeDeploy's service role: it must allow lambda:InvokeFunction
     rehearse: note: is different: greenlight's functions look for a plan in /greenlight/CLUSTER/SERVICE, no more in /greenlight/APPLICATION/GROUP
+    rehearse: note: is different: a plan may use secrets whose names begin with CLUSTER/SERVICE/, no more with APPLICATION/, and those whose tag greenlight:applications names CLUSTER/SERVICE: tag them before the first deployment
     rehearse: note: is different: BeforeAllowTraffic is called 2 times, before every step; a function that migrates may be called at PRE_SCALE_UP instead, which is reached once
     rehearse: note: is different: BAKE_TIME takes the place of the wait before blue is terminated; a rollback is possible until it ends
     rehearse: note: is different: an alarm that fires already does not stop a deployment

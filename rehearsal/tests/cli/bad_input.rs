@@ -298,6 +298,7 @@ fn what_ecs_does_not_take_is_said_with_what_it_takes() {
             "on_ecs: { pauses: [{ stage: PRODUCTION_TRAFFIC_SHIFT }] }",
             "on_ecs: { pauses: [{ stage: SCALE_UP }] }",
             "on_ecs: { pauses: [{ stage: PRE_SCALE_UP, continues_after: 1m, rolls_back_after: 2m }] }",
+            "on_ecs: { pauses: [{ stage: PRE_SCALE_UP, continues_after: 2h, timeout: { after: 1h } }] }",
             "on_ecs: { hooks: { after_install: { stages: [] } } }",
             "on_ecs: { hooks: { after_install: { stages: [AFTER_INSTALL] } } }",
             "on_ecs: { hooks: { after_install: { timeout: { after: 2d } } } }",
@@ -315,6 +316,7 @@ fn what_ecs_does_not_take_is_said_with_what_it_takes() {
         mine.yaml:2:29: ECS takes no pause at PRODUCTION_TRAFFIC_SHIFT; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`; did you mean `PRE_PRODUCTION_TRAFFIC_SHIFT`?
         mine.yaml:2:29: unknown word `SCALE_UP`; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`; did you mean `POST_SCALE_UP`?
         mine.yaml:2:82: a person decides once; keep one of `continues_after` and `rolls_back_after`
+        mine.yaml:2:60: nobody waits so long: the pause's `timeout` is over by then
         mine.yaml:2:45: a hook needs a stage at which it is called; to leave it out write `hooks: { …: { none: true } }`
         mine.yaml:2:46: unknown word `AFTER_INSTALL`; expected one of `RECONCILE_SERVICE`, `PRE_SCALE_UP`, `POST_SCALE_UP`, `TEST_TRAFFIC_SHIFT`, `POST_TEST_TRAFFIC_SHIFT`, `PRE_PRODUCTION_TRAFFIC_SHIFT`, `PRODUCTION_TRAFFIC_SHIFT`, `POST_PRODUCTION_TRAFFIC_SHIFT`
         mine.yaml:2:55: `2d` is not a duration; expected a duration such as `500ms`, `5s`, `3m` or `1h`

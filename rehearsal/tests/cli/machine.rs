@@ -49,7 +49,7 @@ fn a_scenario_that_cannot_be_played_does_not_keep_the_next_from_it() {
     assert!(outcome.contains("\"scenario\": \"small\"") && outcome.contains("\"Succeeded\""), "{outcome}");
     let summary = std::fs::read_to_string(workshop.path().join("it.md")).expect("it was asked for");
     for line in [
-        "### <code>small</code> by CodeDeploy: as expected",
+        "### <code>small</code> by CodeDeploy: played",
         "- the deployment **Succeeded**",
         "### broken: NOT played, its log says why",
     ] {
