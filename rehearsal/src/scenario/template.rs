@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(document["deployment"]["auto_rollback"], json!(["failure", "alarm", "request"]));
         assert_eq!(document["deployment"]["test_listener"], true);
         let alarms: Vec<_> = document["alarms"].as_array().expect("a list").iter().map(|it| it["of"].clone()).collect();
-        assert_eq!(alarms, ["blue", "green", "load_balancer", "load_balancer", "load_balancer"]);
+        assert_eq!(alarms, ["blue", "green", "blue", "green", "load_balancer", "load_balancer"]);
     }
 
     #[test]

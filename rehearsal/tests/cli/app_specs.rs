@@ -144,7 +144,7 @@ fn the_groups_templates_say_how_it_shifts() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     let configuration: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(configuration["linearConfiguration"], json!({ "stepPercent": 10.0, "stepBakeTimeInMinutes": 5 }));
-    assert_eq!(configuration["alarms"]["alarmNames"].as_array().map(Vec::len), Some(5));
+    assert_eq!(configuration["alarms"]["alarmNames"].as_array().map(Vec::len), Some(6));
     assert!(said.err.contains("BeforeAllowTraffic is called 10 times"), "{}", said.err);
 }
 

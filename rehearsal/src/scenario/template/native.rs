@@ -135,7 +135,7 @@ mod tests {
             document["on_ecs"]["hooks"]["before_allow_traffic"]["stages"],
             json!(["PRE_PRODUCTION_TRAFFIC_SHIFT"])
         );
-        assert_eq!((&document["left_out"], document["alarms"].as_array().map(Vec::len)), (&json!([]), Some(5)));
+        assert_eq!((&document["left_out"], document["alarms"].as_array().map(Vec::len)), (&json!([]), Some(6)));
     }
 
     #[test]
