@@ -255,7 +255,9 @@ pub fn assemble(record: Record, parts: Parts) -> Deployment {
     let blue = blue(green.as_ref(), &target, &candidates).cloned();
     let blue = blue.map(|candidate| candidate.task_set);
     let green = green.map(|candidate| candidate.task_set);
-    let rollback = record.automatic_rollback().or_else(|| manual_rollback(blue.as_ref(), &app_spec.task_definition));
+    let rollback = record
+        .automatic_rollback()
+        .or_else(|| manual_rollback(blue.as_ref().map(|it| it.task_definition.as_str()), &app_spec.task_definition));
     Deployment {
         rollback,
         auto_rollback: record.settings.auto_rollback.or(group.settings.auto_rollback).unwrap_or_default(),
@@ -310,8 +312,8 @@ fn same_task_set(one: &str, other: &str) -> bool {
 }
 
 /// An older revision of the same family than the one that serves now is a way back, whoever started it.
-fn manual_rollback(blue: Option<&TaskSet>, target: &str) -> Option<Rollback> {
-    let (serving_family, serving) = family_and_revision(&blue?.task_definition)?;
+fn manual_rollback(blue: Option<&str>, target: &str) -> Option<Rollback> {
+    let (serving_family, serving) = family_and_revision(blue?)?;
     let (family, revision) = family_and_revision(target)?;
     (family == serving_family && revision < serving)
         .then(|| Rollback::Manual { from: format!("{serving_family}:{serving}"), to: format!("{family}:{revision}") })

@@ -35,6 +35,7 @@ mod later;
 mod native;
 
 pub use self::native::Waiting;
+pub(crate) use self::native::answer_unasked;
 
 /// Makes a way to answer that shares nothing with any other.
 pub type LastResort = Arc<dyn Fn() -> Result<Arc<dyn Answers>, PlanError> + Send + Sync>;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::aws::{Aws, ConnectionError};
-use crate::hook::{Hook, Outside, Waiting};
+use crate::hook::{Hook, Outside, Waiting, answer_unasked};
 use crate::http::Http;
 use crate::log;
 use crate::ports::{Caller, Ports};
@@ -40,8 +40,12 @@ pub async fn serve_hook(hook: Result<Hook, ConnectionError>) -> Result<(), Serve
         match hook {
             Ok(hook) => hook.handle(&event, left).await.map_err(|error| refused("HookError", &error)),
             Err(error) => {
-                error!("nobody can be answered, AWS cannot be called: {}", chain(error));
-                Err(refused("ConnectionError", error))
+                let Some(answer) = answer_unasked(&event) else {
+                    error!("nobody can be answered, AWS cannot be called: {}", chain(error));
+                    return Err(refused("ConnectionError", error));
+                };
+                error!("ECS is answered {}: AWS cannot be called: {}", answer["hookStatus"], chain(error));
+                Ok(answer)
             }
         }
     })

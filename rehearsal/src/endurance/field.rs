@@ -174,7 +174,7 @@ fn plan_of(before: &str, service: &str, fate: Fate) -> Option<String> {
     let folder = if fate == Fate::MigrationFails { WRONG_FOLDER } else { "orders/" };
     plan["migrations"]["sql"] = json!(format!("s3://{BUCKET}/{folder}"));
     let status = if fate == Fate::AnswersOtherwise { 418 } else { 200 };
-    plan["production"]["requests"][0]["expect"]["status"] = json!(status);
+    plan.pointer_mut("/production/requests/0")?["expect"]["status"] = json!(status);
     Some(plan.to_string())
 }
 

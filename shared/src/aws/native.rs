@@ -68,7 +68,8 @@ impl Aws {
         Ok(assemble_native(record, parts))
     }
 
-    /// Blue and green. Of several sources, the newest is blue: ECS names more than one when it reconciles a service.
+    /// Blue and green. ECS names several sources when it reconciles a service: blue is the one that serves, and where ECS does
+    /// not say which that is, the newest.
     async fn revisions(
         &self,
         record: &NativeRecord,
@@ -92,7 +93,10 @@ impl Aws {
         let at = found.iter().position(|revision| revision.arn == *target).ok_or_else(|| gone(target, "the target"))?;
         let green = found.remove(at);
         found.retain(|revision| record.sources.contains(&revision.arn));
-        match (found.pop(), record.sources.first()) {
+        // The last of them is blue.
+        found.sort_by_key(|revision| Some(&revision.arn) == record.serving.as_ref());
+        let blue = found.pop();
+        match (blue, record.sources.first()) {
             (None, Some(source)) => Err(gone(source, "the source")),
             (blue, _) => Ok((blue, green)),
         }
@@ -114,10 +118,12 @@ fn record(arn: &ServiceDeploymentArn, found: sdk::ServiceDeployment) -> NativeRe
     let alarms = configuration.as_ref().and_then(|it| it.alarms.as_ref());
     let target = found.target_service_revision;
     let began = found.started_at.or(found.created_at);
+    let sources = found.source_service_revisions.unwrap_or_default();
     NativeRecord {
         arn: arn.clone(),
         status: found.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        sources: found.source_service_revisions.unwrap_or_default().into_iter().filter_map(|it| it.arn).collect(),
+        serving: serving(&sources),
+        sources: sources.into_iter().filter_map(|it| it.arn).collect(),
         green_percent: target.as_ref().and_then(|it| it.requested_production_traffic_weight),
         target: target.and_then(|it| it.arn),
         alarms: AlarmConfiguration {
@@ -131,16 +137,31 @@ fn record(arn: &ServiceDeploymentArn, found: sdk::ServiceDeployment) -> NativeRe
     }
 }
 
+/// Weights are in tenths of a percent at the finest.
+fn serving(sources: &[sdk::ServiceRevisionSummary]) -> Option<String> {
+    let tenths = |percent: f64| (percent.clamp(0.0, 100.0) * 10.0).round() as u32;
+    let rank = |source: &sdk::ServiceRevisionSummary| {
+        (source.requested_production_traffic_weight.map(tenths), source.requested_task_count)
+    };
+    let most = sources.iter().map(rank).max()?;
+    let mut first = sources.iter().filter(|source| rank(source) == most);
+    let only = first.next().filter(|_| first.next().is_none())?;
+    only.arn.clone()
+}
+
 fn revision(found: sdk::ServiceRevision) -> ServiceRevision {
+    let balancing = found.load_balancers().iter().find_map(balancing);
     let resolved = found.resolved_configuration.as_ref().map(|it| it.load_balancers()).unwrap_or_default();
-    let resolved = resolved.iter().find_map(|it| it.target_group_arn.clone());
+    // Of a service with several load balancers, what is resolved of the one that is looked at.
+    let of_pair = |group: &String| balancing.as_ref().is_none_or(|it| it.target_groups.contains(group));
+    let resolved = resolved.iter().filter_map(|it| it.target_group_arn.as_ref()).find(|group| of_pair(group)).cloned();
     let connect = found.service_connect_configuration.as_ref();
     let aliases = connect.into_iter().flat_map(|it| it.services()).flat_map(|it| it.client_aliases());
     let test_header = aliases
         .filter_map(|it| it.test_traffic_rules.as_ref()?.header.as_ref())
         .find_map(|header| Some((header.name.clone(), header.value.as_ref()?.exact.clone())));
     ServiceRevision {
-        balancing: found.load_balancers().iter().find_map(balancing),
+        balancing,
         target_group: resolved,
         test_header,
         arn: found.service_revision_arn.unwrap_or_default(),

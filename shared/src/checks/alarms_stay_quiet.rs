@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::alarms::{Reading, read};
 use super::since;
 use super::words::{cannot_tell, count};
-use crate::check::{Answer, CannotTell, Check, CheckContext};
+use crate::check::{Answer, CannotTell, Check, CheckContext, Waits};
 use crate::deployment::AnyDeployment;
 use crate::plan::Plan;
 use crate::ports::AlarmState;
@@ -96,10 +96,17 @@ impl<D: AnyDeployment> Check<D> for AlarmsStayQuiet {
         let bake = if context.deployment.is_stepping() { Duration::ZERO } else { self.bake.duration() };
         let left = bake.saturating_sub(watched);
         if left > context.left_to_wait() {
-            return Err(cannot_tell(
-                format!("the alarms for {}: the function ends in {} s", self.bake, context.left_to_wait().as_secs()),
-                "Raise the function's timeout above production.bake, or shorten production.bake.",
-            ));
+            let left = context.left_to_wait().as_secs();
+            return Err(match context.waits {
+                Waits::Here => cannot_tell(
+                    format!("the alarms for {}: the function ends in {left} s", self.bake),
+                    "Raise the function's timeout above production.bake, or shorten production.bake.",
+                ),
+                Waits::ThenElsewhere { .. } | Waits::Elsewhere { .. } => cannot_tell(
+                    format!("the alarms for {}: a hook waits for {left} s more at most", self.bake),
+                    "Shorten production.bake, and leave what is longer to the deployment's own wait with its alarms.",
+                ),
+            });
         }
         let quiet = alarms.iter().filter(|alarm| alarm.state != "ALARM").count();
         let watched = seconds(watched.min(self.bake.duration()));

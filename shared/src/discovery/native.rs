@@ -33,6 +33,8 @@ pub struct NativeRecord {
     pub status: String,
     /// ARNs of the revisions that served when it began; none at a service's first deployment.
     pub sources: Vec<String>,
+    /// Of several sources the one that has more of production than the others, else more tasks, as far as ECS says.
+    pub serving: Option<String>,
     /// ARN of the revision that is deployed: green, also in a rollback.
     pub target: Option<String>,
     /// Green's share of production traffic in percent, as ECS asked for it; `None` where it does not say.
@@ -163,7 +165,9 @@ pub fn assemble_native(record: NativeRecord, parts: NativeParts) -> Deployment {
         [(blue_set, percent.map(|it| 100.0 - it)), (green_set, percent)].map(|(set, traffic_percent)| {
             set.map(|set| TaskSet { traffic_percent: set.traffic_percent.or(traffic_percent), ..set })
         });
-    let rollback = record.rollback().or_else(|| manual_rollback(blue_set.as_ref(), &green.task_definition));
+    let rollback = record
+        .rollback()
+        .or_else(|| manual_rollback(blue.as_ref().map(|it| it.task_definition.as_str()), &green.task_definition));
     let mut events = vec![Terms::OF_ECS.on_failure.to_owned()];
     events.extend(record.alarms_roll_back.then(|| Terms::OF_ECS.on_alarm.to_owned()));
     Deployment {

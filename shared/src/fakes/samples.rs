@@ -112,6 +112,7 @@ pub fn native_record() -> NativeRecord {
         arn: ServiceDeploymentArn::parse(arn).expect("an ARN"),
         status: "IN_PROGRESS".to_owned(),
         sources: vec![revision("1111111111111111111")],
+        serving: None,
         target: Some(revision("2222222222222222222")),
         green_percent: Some(0.0),
         alarms,

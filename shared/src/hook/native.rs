@@ -196,6 +196,14 @@ impl Hook {
     }
 }
 
+/// What ECS is answered where AWS cannot be called: the answer takes no call. `None` for the events of others.
+pub(crate) fn answer_unasked(event: &Value) -> Option<Value> {
+    let event = LifecycleEvent::read(event).ok().filter(|_| LifecycleEvent::is_one(event))?;
+    let shifts = LifecycleStage::named(&event.stage) == Some(LifecycleStage::ProductionTrafficShift);
+    let status = if shifts && event.production_is_off_green() { "SUCCEEDED" } else { "FAILED" };
+    Some(json!({ "hookStatus": status }))
+}
+
 /// Before a step there is nothing to ask for those who asked before the first, nor for those who judge what users are on.
 /// Only where the rule and ECS say the same: somebody else may have changed the rule.
 fn answered_by_the_step(stage: Stage, deployment: &Deployment, at: LifecycleStage, by_ecs: Option<f64>) -> Option<Row> {
@@ -250,4 +258,27 @@ fn over(record: &NativeRecord) -> Option<Row> {
             "Look at the deployment; deploy again if it is still wanted.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::answer_unasked;
+
+    const ARN: &str = "arn:aws:ecs:eu-central-1:123456789012:service-deployment/shop/orders/ejGvqq2ilnbKT9qj0vLJe";
+
+    #[test]
+    fn ecs_is_answered_also_where_aws_cannot_be_called_and_a_way_back_is_not_blocked() {
+        let event = |stage: &str, green: u32| {
+            json!({"resourceArn": ARN, "lifecycleStage": stage, "executionDetails": {
+                "targetServiceRevisionArn": "green", "productionTrafficWeights": {"green": green, "blue": 100 - green}}})
+        };
+        let answer = |event| answer_unasked(&event).map(|it| it["hookStatus"].as_str().unwrap_or_default().to_owned());
+        assert_eq!(answer(event("POST_SCALE_UP", 0)).as_deref(), Some("FAILED"));
+        assert_eq!(answer(event("PRODUCTION_TRAFFIC_SHIFT", 10)).as_deref(), Some("FAILED"));
+        assert_eq!(answer(event("PRODUCTION_TRAFFIC_SHIFT", 0)).as_deref(), Some("SUCCEEDED"));
+        assert_eq!(answer(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"})), None);
+        assert_eq!(answer(json!({"lifecycleStage": "POST_SCALE_UP"})), None, "it names no deployment");
+    }
 }

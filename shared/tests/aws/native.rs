@@ -19,19 +19,21 @@ const GREEN: &str = "arn:aws:ecs:eu-central-1:123456789012:service-revision/shop
 const RULES: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/aaaa/bbbb";
 const TEST_RULES: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/aaaa/cccc";
 
+/// As `DescribeServiceRevisions` tells of a revision whose tasks are in this group of the pair.
+fn revision(arn: &str, at: u32, version: u32, group: &str) -> String {
+    format!(
+        r#"{{"serviceRevisionArn": "{arn}", "createdAt": {at},
+            "taskDefinition": "arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:{version}",
+            "loadBalancers": [{{"targetGroupArn": "one", "containerName": "app", "containerPort": 8080,
+                "advancedConfiguration": {{"alternateTargetGroupArn": "two", "productionListenerRule": "{RULES}/p",
+                    "testListenerRule": "{TEST_RULES}/t"}}}}],
+            "resolvedConfiguration": {{"loadBalancers": [{{"targetGroupArn": "{group}",
+                "productionListenerRule": "{RULES}/p"}}]}}}}"#
+    )
+}
+
 /// The second deployment of a service: green is in what the service calls its primary target group.
 fn native(action: &str, body: &str) -> Reply {
-    let revision = |arn: &str, at: u32, version: u32, group: &str| {
-        format!(
-            r#"{{"serviceRevisionArn": "{arn}", "createdAt": {at},
-                "taskDefinition": "arn:aws:ecs:eu-central-1:123456789012:task-definition/orders:{version}",
-                "loadBalancers": [{{"targetGroupArn": "one", "containerName": "app", "containerPort": 8080,
-                    "advancedConfiguration": {{"alternateTargetGroupArn": "two", "productionListenerRule": "{RULES}/p",
-                        "testListenerRule": "{TEST_RULES}/t"}}}}],
-                "resolvedConfiguration": {{"loadBalancers": [{{"targetGroupArn": "{group}",
-                    "productionListenerRule": "{RULES}/p"}}]}}}}"#
-        )
-    };
     match action {
         "DescribeServiceDeployments" => json(&format!(
             r#"{{"serviceDeployments": [{{"serviceDeploymentArn": "{DEPLOYMENT}", "status": "IN_PROGRESS",
@@ -96,6 +98,34 @@ async fn a_service_deployment_is_known_from_its_arn_alone() {
     assert_eq!((found.termination_wait_minutes, found.container_port), (Some(3), 8080));
     assert!(found.rollback.is_none());
     assert!(matches!(found.engine, Engine::Ecs(native) if native.stage == LifecycleStage::PostTestTrafficShift));
+}
+
+/// After a deployment was aborted and reconciled, ECS may name what is left of it too. Whoever took it for blue would not see
+/// that the way leads back, and would migrate.
+#[tokio::test]
+async fn of_several_sources_blue_is_the_one_that_serves_and_not_the_newest() {
+    const ABORTED: &str = "arn:aws:ecs:eu-central-1:123456789012:service-revision/shop/orders/3333";
+    for (serves, is_over) in [
+        (r#""requestedProductionTrafficWeight": 100"#, r#""requestedProductionTrafficWeight": 0"#),
+        (r#""requestedTaskCount": 2"#, r#""requestedTaskCount": 0"#),
+    ] {
+        let server = Server::start(move |action, body| match action {
+            "DescribeServiceDeployments" => json(&format!(
+                r#"{{"serviceDeployments": [{{"status": "IN_PROGRESS", "targetServiceRevision": {{"arn": "{GREEN}"}},
+                    "sourceServiceRevisions": [{{"arn": "{ABORTED}", {is_over}}}, {{"arn": "{BLUE}", {serves}}}]}}]}}"#
+            )),
+            "DescribeServiceRevisions" => {
+                let all = [(GREEN, 20, 42, "one"), (ABORTED, 15, 40, "one"), (BLUE, 10, 41, "two")];
+                json(&format!(
+                    r#"{{"serviceRevisions": [{}]}}"#,
+                    all.map(|(arn, at, version, group)| revision(arn, at, version, group)).join(", ")
+                ))
+            }
+            _ => native(action, body),
+        });
+        let found = look_up(&server).await.expect("everything is answered");
+        assert_eq!(found.blue.as_ref().map(|blue| blue.version()), Some("orders:41"), "{serves}");
+    }
 }
 
 /// Were one of them to wait for another, the server would hold it back for ever.
