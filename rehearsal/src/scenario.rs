@@ -84,7 +84,7 @@ pub struct Scenario {
     /// The tag `greenlight:applications` of secrets, by their names: the applications whose plans may use them.
     #[serde(default)]
     pub secret_applications: BTreeMap<String, String>,
-    /// The plan's file; none when missing.
+    /// The plan's file; when missing that which the template's task definition has as its label, else none.
     #[serde(default)]
     pub plan: Option<Spanned<PathBuf>>,
     /// Production traffic.
@@ -291,14 +291,17 @@ pub fn read(
     let (mut wrong_plan, mut wrong_template) = (None, None);
     let read = document::parse_and_judge(text, source, &[], |written: Spanned<Scenario>, judge| {
         let Spanned { value: mut scenario, referenced: place, .. } = written;
-        match (&instead.template, scenario.template.take()) {
-            (Some(given), _) => wrong_template = template::define(&mut scenario, given, folder).err(),
+        let its_plan = match (&instead.template, scenario.template.take()) {
+            (Some(given), _) => template::define(&mut scenario, given, folder).unwrap_or_else(|reason| {
+                wrong_template = Some(reason);
+                None
+            }),
             (None, Some(own)) => {
                 let defined = template::define(&mut scenario, &own.value, folder);
-                judge.keep(defined.map_err(|reason| judge.wrong(own.referenced, reason)));
+                judge.keep(defined.map_err(|reason| judge.wrong(own.referenced, reason))).flatten()
             }
-            (None, None) => {}
-        }
+            (None, None) => None,
+        };
         scenario.engine = instead.engine.unwrap_or(scenario.engine);
         scenario.check(&sense::Sense { judge, folder, place });
         let plan = judge.part(scenario.plan.as_ref(), |named| {
@@ -306,9 +309,10 @@ pub fn read(
             let text = text_file::read(&file).map_err(|error| {
                 judge.wrong(named.referenced, format!("the plan {} cannot be read: {error}", file.display()))
             })?;
-            wrong_plan = Plan::parse(&text, &file.display().to_string()).err();
             Ok((file, text))
         });
+        let plan = plan.or(its_plan);
+        wrong_plan = plan.as_ref().and_then(|(file, text)| Plan::parse(text, &file.display().to_string()).err());
         Some((scenario, plan))
     });
     if let Some(reason) = wrong_template {

@@ -15,6 +15,7 @@ use crate::tasks::for_shell;
 use crate::world::deployment_configuration::Controller;
 use crate::world::deployments::{GroupTarget, ServiceTarget};
 use crate::world::faults::Fault;
+use crate::world::functions::Function;
 use crate::world::load_balancer::{
     Action, Certificate, HealthCheck, Listener, ListenerRole, LoadBalancer, Rule, TargetGroup,
 };
@@ -149,13 +150,17 @@ pub fn furnish(world: &World, loaded: &Loaded, plan: &ServedPlan, here: &Surroun
     let now = world.now();
     let told_now = world.clock.to_client(now);
     world.logs.create_group(&log_group(&loaded.scenario.service.name));
-    world.update(|state| {
+    let prepared = world.update(|state| {
         let furnisher = Furnisher { loaded, plan, here, now, told_now, service: &loaded.scenario.service };
         match &loaded.scenario.function {
             None => furnisher.furnish(state),
             Some(function) => furnisher.furnish_function(state, &function.value),
         }
-    })
+    });
+    // The stack has made them.
+    let groups = world.read(|state| state.functions.iter().map(Function::log_group).collect::<Vec<_>>());
+    groups.iter().for_each(|group| world.logs.create_group(group));
+    prepared
 }
 
 /// Adds another service with an application of its own, for which the functions that are there work, too.

@@ -76,6 +76,18 @@ impl World {
         printed
     }
 
+    /// Runs a script of the repository against it, with the AWS CLI that lies beside the Python: what it says, and its exit code.
+    fn script(&self, script: &str, arguments: &[&str]) -> (String, Option<i32>) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let python = python::python();
+        let programs = python.parent().unwrap().as_os_str().to_owned();
+        let path = [programs, std::env::var_os("PATH").unwrap()].join(std::ffi::OsStr::new(":"));
+        let mut run = Command::new(root.join(script));
+        run.args(arguments).env("PATH", path).env("REHEARSE", programs::rehearse()).env("DEPLOY_POLL_SECONDS", "0.2");
+        let run = run.envs(self.variables()).output().unwrap();
+        (String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned(), run.status.code())
+    }
+
     /// Presses Ctrl-C, as a terminal does it for the whole group, and returns what it prints after the welcome.
     fn ctrl_c(mut self) -> String {
         killpg(Pid::from_raw(self.rehearse.id().try_into().unwrap()), Signal::SIGINT).unwrap();
@@ -108,6 +120,31 @@ fn a_pipeline_deploys_is_stopped_by_a_hook_and_stops_a_deployment_itself() {
         assert!(transcript.contains(words), "no {words:?} in\n{transcript}");
     }
     nobody_lost_a_request(&transcript);
+}
+
+/// What .github/workflows/deploy.yml runs, with the AWS CLI. The task definition's label is the plan, which knows green by the tag of its
+/// image: a pipeline knows that before the task definition has a number.
+#[test]
+fn the_pipelines_script_deploys_an_image_and_prints_what_each_hook_said() {
+    let world = World::open(&["the-environment", "--pace", "60"]);
+    let (said, code) = world.script("scripts/deploy", &["orders", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    let verdicts: Vec<&str> = said.lines().filter(|line| line.starts_with("GO  ")).collect();
+    let hooks =
+        ["before-install", "after-install", "after-allow-test-traffic", "before-allow-traffic", "after-allow-traffic"];
+    for (line, hook) in verdicts.iter().zip(hooks) {
+        assert!(line.starts_with(&format!("GO  {hook}  orders/orders  d-")), "{line}");
+    }
+    assert_eq!(verdicts.len(), hooks.len(), "{said}");
+    assert!(said.contains("deploy: AllowTraffic: Succeeded\n") && said.ends_with("deploy: Succeeded\n"), "{said}");
+
+    let (said, code) = world.script("scripts/deploy", &["orders", "never-pushed"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("images-exist: repository orders has no image orders:never-pushed"), "{said}");
+    assert!(said.contains("deploy: Failed: The BeforeInstall hook "), "{said}");
+    let (said, code) = world.script("scripts/deploy", &["orders"]);
+    assert_eq!((said.as_str(), code), ("usage: scripts/deploy SERVICE IMAGE_TAG\n", Some(2)));
+    nobody_lost_a_request(&world.ctrl_c());
 }
 
 /// Of a service whose deployments ECS carries out; without hooks of greenlight's.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use greenlight::document::{self, Location, Spanned};
+use greenlight::plan_source::LABEL;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -45,9 +46,14 @@ struct Defined {
 }
 
 /// Puts what the templates define in the place of what the scenario says of it. Whatever they do not define stays: the
-/// commands, the database, the migrations, HTTPS.
-pub(super) fn define(scenario: &mut Scenario, spec: &TemplateSpec, folder: &Path) -> Result<(), String> {
-    let document = Stacks::read(spec, folder)?.document()?;
+/// commands, the database, the migrations, HTTPS. Returns the plan that the version brings, with its name in messages.
+pub(super) fn define(
+    scenario: &mut Scenario,
+    spec: &TemplateSpec,
+    folder: &Path,
+) -> Result<Option<(PathBuf, String)>, String> {
+    let stacks = Stacks::read(spec, folder)?;
+    let document = stacks.document()?;
     let defined: Defined = document::parse(&document.to_string(), "template")
         .map_err(|mistakes| format!("what the templates define cannot be rehearsed: {}", mistakes.first().message()))?;
     let Defined { service, deployment, alarms, engine, on_ecs, left_out } = defined;
@@ -81,7 +87,7 @@ pub(super) fn define(scenario: &mut Scenario, spec: &TemplateSpec, folder: &Path
             .hooks
             .extend(left_out.into_iter().map(|event| (event, HookSpec { none: none(), ..HookSpec::default() })));
     }
-    Ok(())
+    Ok(stacks.plan())
 }
 
 struct Stacks(Vec<Stack>);
@@ -122,6 +128,14 @@ impl Stacks {
     fn referred<'s>(&'s self, kind: &'s str, reference: &Value) -> Option<(&'s str, &'s Value)> {
         let id = reference.as_str()?.split('.').next()?;
         self.all(kind).find(|(name, _)| *name == id)
+    }
+
+    /// The label of whichever container of the task definition has one.
+    fn plan(&self) -> Option<(PathBuf, String)> {
+        let (id, definition) = self.all("AWS::ECS::TaskDefinition").next()?;
+        let containers = definition["ContainerDefinitions"].as_array()?;
+        let plan = containers.iter().find_map(|container| container["DockerLabels"][LABEL].as_str())?;
+        Some((PathBuf::from(format!("label {LABEL} of {id}")), plan.to_owned()))
     }
 
     /// As a scenario writes it.

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: reading one stream. Its times are milliseconds since the epoch, as integers.
+//! CloudWatch Logs: reading one stream, and looking for words in a group. Its times are milliseconds since the epoch, as integers.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,10 @@ use super::refusal::Refusal;
 use crate::world::logs::{Event, Stream};
 
 /// What is implemented.
-pub(super) const OPERATIONS: &[(&str, Operation)] =
-    &[("GetLogEvents", |context, input| context.run(input, get_log_events))];
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("FilterLogEvents", |context, input| context.run(input, filter_log_events)),
+    ("GetLogEvents", |context, input| context.run(input, get_log_events)),
+];
 
 /// Most events of one answer.
 const MOST: usize = 10_000;
@@ -43,32 +45,117 @@ struct EventOut {
     ingestion_time: i64,
 }
 
-fn get_log_events(context: &Context<'_>, input: GetLogEvents) -> Result<LogEvents, Refusal> {
-    let group = input.log_group_name.or_else(|| {
-        let arn = input.log_group_identifier?;
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FilterLogEvents {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    #[serde(default)]
+    log_stream_names: Vec<String>,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    #[serde(default)]
+    filter_pattern: String,
+    next_token: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FilteredEvents {
+    events: Vec<FilteredEvent>,
+    searched_log_streams: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FilteredEvent {
+    log_stream_name: String,
+    event_id: String,
+    #[serde(flatten)]
+    event: EventOut,
+}
+
+fn filter_log_events(context: &Context<'_>, input: FilterLogEvents) -> Result<FilteredEvents, Refusal> {
+    let group = group(input.log_group_name, input.log_group_identifier)?;
+    let limit = checked(input.limit)?;
+    let words = words(&input.filter_pattern)?;
+    let from = match &input.next_token {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| invalid("nextToken", "The specified nextToken is invalid."))?,
+    };
+    let events = context.world.logs.group(&group).ok_or_else(|| not_found("log group"))?;
+    let mut found = events.into_iter().enumerate().filter_map(|(place, (stream, event))| {
+        let in_stream = input.log_stream_names.is_empty() || input.log_stream_names.contains(&stream);
+        let matches = in_stream && words.iter().all(|word| event.message.contains(word));
+        let event = told(context, event);
+        let in_time = input.start_time.is_none_or(|start| event.timestamp >= start)
+            && input.end_time.is_none_or(|end| event.timestamp <= end);
+        (matches && in_time).then(|| FilteredEvent { log_stream_name: stream, event_id: format!("{place:056}"), event })
+    });
+    let page = found.by_ref().skip(from).take(limit).collect();
+    let next_token = found.next().map(|_| (from + limit).to_string());
+    Ok(FilteredEvents { events: page, searched_log_streams: [], next_token })
+}
+
+/// The words of a pattern, plain or in quotes: all of them must be there. What else a pattern can say is refused, not guessed.
+fn words(pattern: &str) -> Result<Vec<String>, Refusal> {
+    let (mut words, mut rest) = (Vec::new(), pattern.trim_start());
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| invalid("filterPattern", "a quote is open"))?,
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        if !rest.starts_with('"') && !word.chars().all(|letter| letter.is_alphanumeric() || letter == '_') {
+            let rule = "The rehearsal looks for words, plain or in quotes; other patterns it does not know";
+            return Err(invalid("filterPattern", rule));
+        }
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+fn group(name: Option<String>, identifier: Option<String>) -> Result<String, Refusal> {
+    let group = name.or_else(|| {
+        let arn = identifier?;
         Some(arn.split(":log-group:").last().unwrap_or(&arn).to_owned())
     });
-    let group = required(group, || invalid("logGroupName", "Member must not be null"))?;
-    let stream = required(input.log_stream_name, || invalid("logStreamName", "Member must not be null"))?;
-    if input.limit.is_some_and(|limit| !(1..=MOST).contains(&limit)) {
-        return Err(invalid("limit", "Member must have value between 1 and 10000"));
+    required(group, || invalid("logGroupName", "Member must not be null"))
+}
+
+fn checked(limit: Option<usize>) -> Result<usize, Refusal> {
+    match limit {
+        Some(limit) if !(1..=MOST).contains(&limit) => {
+            Err(invalid("limit", "Member must have value between 1 and 10000"))
+        }
+        limit => Ok(limit.unwrap_or(MOST)),
     }
+}
+
+fn told(context: &Context<'_>, event: Event) -> EventOut {
+    let at = context.world.clock.to_client(event.at).as_millisecond();
+    EventOut { timestamp: at, message: event.message, ingestion_time: at }
+}
+
+fn get_log_events(context: &Context<'_>, input: GetLogEvents) -> Result<LogEvents, Refusal> {
+    let group = group(input.log_group_name, input.log_group_identifier)?;
+    let stream = required(input.log_stream_name, || invalid("logStreamName", "Member must not be null"))?;
+    let limit = checked(input.limit)?;
     let events = match context.world.logs.stream(&group, &stream) {
         Stream::NoGroup => return Err(not_found("log group")),
         Stream::NoStream => return Err(not_found("log stream")),
         Stream::Events(events) => events,
     };
-    let told = |event: Event| {
-        let at = context.world.clock.to_client(event.at).as_millisecond();
-        EventOut { timestamp: at, message: event.message, ingestion_time: at }
-    };
     let events: Vec<EventOut> = events
         .into_iter()
-        .map(told)
+        .map(|event| told(context, event))
         .filter(|event| input.start_time.is_none_or(|start| event.timestamp >= start))
         .filter(|event| input.end_time.is_none_or(|end| event.timestamp < end))
         .collect();
-    let (from, to) = page(&input.next_token, events.len(), input.limit.unwrap_or(MOST), input.start_from_head)?;
+    let (from, to) = page(&input.next_token, events.len(), limit, input.start_from_head)?;
     Ok(LogEvents {
         events: events.into_iter().skip(from).take(to - from).collect(),
         next_forward_token: format!("f/{to:056}/s"),

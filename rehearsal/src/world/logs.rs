@@ -62,6 +62,16 @@ impl Logs {
         }
     }
 
+    /// The events of all streams of a group with the streams' names, oldest first; `None` where there is no such group.
+    pub fn group(&self, group: &str) -> Option<Vec<(String, Event)>> {
+        let groups = self.lock();
+        let streams = groups.get(group)?.iter();
+        let mut events: Vec<(String, Event)> =
+            streams.flat_map(|(stream, events)| events.iter().map(|event| (stream.clone(), event.clone()))).collect();
+        events.sort_by_key(|(_, event)| event.at);
+        Some(events)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<String, VecDeque<Event>>>> {
         self.groups.lock().expect("nothing panics while it holds the logs")
     }

@@ -190,6 +190,22 @@ class Logs(unittest.TestCase):
         rest = self.logs.get_log_events(**stream, nextToken=head["nextForwardToken"])
         self.assertEqual(len(rest["events"]), 2)
 
+    def test_words_are_looked_for_in_all_streams_of_a_group_page_by_page(self):
+        def messages(**asked):
+            found = self.logs.filter_log_events(logGroupName="/ecs/orders", **asked)
+            return [it["message"] for it in found["events"]], found.get("nextToken")
+
+        self.assertEqual(messages(filterPattern='"to db.internal" route'), (["no route to db.internal"], None))
+        self.assertEqual(messages(filterPattern='"nobody wrote this"'), ([], None))
+        first, token = messages(limit=2)
+        rest, end = messages(limit=2, nextToken=token)
+        self.assertEqual((first + rest, end), (["starting", "listening", "no route to db.internal"], None))
+        for pattern in ['{ $.level = "ERROR" }', '?ERROR ?WARN', '-DEBUG', '"open']:
+            with self.assertRaises(self.logs.exceptions.InvalidParameterException, msg=pattern):
+                messages(filterPattern=pattern)
+        with self.assertRaises(self.logs.exceptions.ResourceNotFoundException):
+            self.logs.filter_log_events(logGroupName="/gone")
+
     def test_what_is_not_there_is_told_apart(self):
         for group, stream in [("/gone", "a"), ("/ecs/orders", "gone")]:
             with self.assertRaises(self.logs.exceptions.ResourceNotFoundException):
