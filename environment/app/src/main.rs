@@ -1,9 +1,10 @@
 //! The sample service that the rehearsal deploys: orders, kept in PostgreSQL, with switches for faults.
 //!
 //! A task that serves does not migrate: version 1 runs on the first migration, version 2 with and without the second. A task
-//! whose command is `migrate FOLDER` does, and ends.
+//! whose command is `migrate FOLDER` does, and ends; `health` asks the task that runs here how it is, and ends.
 
 mod faults;
+mod health;
 mod migrate;
 mod orders;
 mod settings;
@@ -44,11 +45,12 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         [] => serve(settings).await,
+        ["health"] => health::ask(settings.address).await,
         ["migrate", folder] => match &settings.database {
             Some(database) => migrate::migrate(database, Path::new(folder)).await,
             None => Err("neither DATABASE_URL nor PGHOST names a database to migrate".to_owned()),
         },
-        _ => return refuse(BAD_SETTINGS, "expected no arguments, or migrate and a folder"),
+        _ => return refuse(BAD_SETTINGS, "expected no arguments, health, or migrate and a folder"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,6 +28,26 @@ fn every_answer_says_which_version_gave_it() {
     assert_eq!(get(address, "/version").json(), json!({ "version": "42", "colour": "green" }));
 }
 
+/// ECS runs it inside the container, with the task's own variables.
+#[test]
+fn a_task_can_be_asked_from_within_how_it_is() {
+    let health = |port: &str, host: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orders"));
+        let done = command.arg("health").env_clear().env("PORT", port).env("HOST", host).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (task, address) = Task::listening(&[("HOST", "0.0.0.0")]);
+    let port = address.port().to_string();
+    assert_eq!(health(&port, "0.0.0.0"), (Some(0), String::new()));
+    drop(task);
+    let (code, said) = health(&port, "0.0.0.0");
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("127.0.0.1:{port} did not answer")), "{said}");
+    let (_ill, address) = Task::listening(&[("FAULT", "health-500")]);
+    let (code, said) = health(&address.port().to_string(), "127.0.0.1");
+    assert!(code == Some(1) && said.contains("answered HTTP/1.0 500"), "{said}");
+}
+
 #[test]
 fn without_a_database_orders_live_in_memory_and_ready_says_so() {
     let (_task, address) = Task::listening(&[]);
