@@ -90,10 +90,27 @@ impl Role {
         self.allowing(|statement| statement.resources.iter().any(|resource| resource == "*"))
     }
 
+    /// Those that are allowed on every resource of a type, with that resource: `secret:*`, `repository/*`, every object of S3.
+    pub fn granted_on_a_whole_type(&self) -> BTreeSet<(&str, &str)> {
+        let allowed = self.statements.iter().filter(|it| it.allows);
+        let pairs =
+            allowed.flat_map(|it| it.actions.iter().flat_map(|action| it.resources.iter().map(move |on| (action, on))));
+        pairs.filter(|(_, on)| is_a_whole_type(on)).map(|(action, on)| (action.as_str(), on.as_str())).collect()
+    }
+
     fn allowing(&self, wanted: fn(&Statement) -> bool) -> BTreeSet<&str> {
         let statements = self.statements.iter().filter(|it| it.allows && wanted(it));
         statements.flat_map(|it| &it.actions).map(String::as_str).collect()
     }
+}
+
+/// Whether an ARN names a type and nothing of it. Those of S3 have no type: they begin with the bucket.
+fn is_a_whole_type(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let &[_, _, service, _, _, resource] = parts.as_slice() else { return false };
+    let typed = resource.split_once([':', '/']).filter(|_| service != "s3");
+    let named = typed.map_or(resource, |(_, named)| named);
+    named.chars().all(|letter| ['*', '/', ':'].contains(&letter))
 }
 
 impl Statement {
@@ -191,6 +208,26 @@ mod tests {
         assert!(!may(&role, "ecs:DescribeServices", "*"));
         assert!(!may(&role, "ecs:UpdateService", "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"));
         assert!(may(&role, "logs:PutLogEvents", "*"), "by its managed policy");
+    }
+
+    #[test]
+    fn a_resource_that_names_nothing_but_its_type_is_a_whole_type() {
+        for whole in [
+            "arn:aws:secretsmanager:*:*:secret:*",
+            "arn:aws:ecr:*:*:repository/*",
+            "arn:aws:s3:::*",
+            "arn:aws:s3:::*/*",
+        ] {
+            assert!(is_a_whole_type(whole), "{whole}");
+        }
+        for one in [
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/*",
+            "arn:aws:s3:::shop/*",
+            "arn:aws:ssm:*:*:parameter/greenlight/*",
+            "*",
+        ] {
+            assert!(!is_a_whole_type(one), "{one}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use greenlight::check::{Answer, CannotTell, Check, CheckContext};
 use greenlight::deployment::AnyDeployment;
-use serde_json::Value;
 
 use crate::migrations::Halt;
 use crate::migrations::attempt::{Attempt, Patience};
@@ -61,13 +60,5 @@ impl<D: AnyDeployment> Check<D> for MigrationsApply {
             Ok(evidence) => Ok(Answer::yes(evidence)),
             Err(halt) => halt.into_answer(),
         }
-    }
-
-    fn remember(&self) -> Option<Value> {
-        Some(self.patience.remember())
-    }
-
-    fn recall(&self, remembered: &Value) {
-        self.patience.recall(remembered);
     }
 }

@@ -283,9 +283,17 @@ impl State {
 
     /// Whether nothing works or is about to that may answer CodeDeploy.
     pub fn hooks_are_quiet(&self) -> bool {
-        let again = |it: &Invocation| it.retries_left > 0 && it.status.is_function_error();
-        let latest = |it: &Invocation| self.invocation(&it.id).is_some_and(|latest| latest.attempt == it.attempt);
-        self.hooks_have_ended() && self.notices.is_empty() && !self.hooks().any(|it| again(it) && latest(it))
+        self.hooks_have_ended() && self.notices.is_empty() && !self.hooks().any(|it| self.is_due_again(it))
+    }
+
+    /// Whether Lambda is about to try an invocation of this function again.
+    pub fn is_tried_again(&self, function: &str) -> bool {
+        self.invocations.iter().any(|it| it.function == function && self.is_due_again(it))
+    }
+
+    fn is_due_again(&self, it: &Invocation) -> bool {
+        let is_latest = self.invocation(&it.id).is_some_and(|latest| latest.attempt == it.attempt);
+        it.retries_left > 0 && it.status.is_function_error() && is_latest
     }
 
     /// Whether no hook works, whatever may be about to.

@@ -7,7 +7,6 @@ use greenlight::check::CannotTell;
 use greenlight::deadline::Deadline;
 use greenlight_database::Engine;
 use greenlight_database::login::Login;
-use serde_json::{Value, json};
 
 use super::fault::{self, Class, jittered};
 use super::files::File;
@@ -32,22 +31,6 @@ pub struct Patience {
     busy: AtomicU32,
     reader: AtomicU32,
     unfinished: AtomicU32,
-}
-
-impl Patience {
-    /// For another process that goes on.
-    pub fn remember(&self) -> Value {
-        let count = |met: &AtomicU32| met.load(Ordering::Relaxed);
-        json!({"busy": count(&self.busy), "reader": count(&self.reader), "unfinished": count(&self.unfinished)})
-    }
-
-    /// Takes up what was remembered; what is no count is none.
-    pub fn recall(&self, remembered: &Value) {
-        for (name, met) in [("busy", &self.busy), ("reader", &self.reader), ("unfinished", &self.unfinished)] {
-            let count = remembered.get(name).and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok());
-            met.store(count.unwrap_or_default(), Ordering::Relaxed);
-        }
-    }
 }
 
 /// What to apply, where.
@@ -268,23 +251,4 @@ impl Attempt<'_> {
 
 fn hex(checksum: &[u8]) -> String {
     checksum.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_process_goes_on_counting_and_takes_rubbish_for_nothing() {
-        let first = Patience::default();
-        first.busy.store(3, Ordering::Relaxed);
-        first.reader.store(1, Ordering::Relaxed);
-        let second = Patience::default();
-        second.recall(&first.remember());
-        assert_eq!(second.remember(), json!({"busy": 3, "reader": 1, "unfinished": 0}));
-        for rubbish in [Value::Null, json!([1]), json!({"busy": -1, "reader": 1e30, "unfinished": "2"})] {
-            second.recall(&rubbish);
-            assert_eq!(second.remember(), Patience::default().remember());
-        }
-    }
 }
