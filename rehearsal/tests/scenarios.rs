@@ -219,6 +219,7 @@ scenarios! {
     a_secret_of_the_same_service_in_another_cluster_is_not_read = "ecs-secret-of-another-cluster",
     the_target_groups_of_ecs_take_turns = "ecs-target-groups-take-turns",
     what_would_be_deployed_is_what_is_rehearsed = "the-environment",
+    what_would_be_deployed_with_a_certificate_is_rehearsed_by_https = "the-environment-by-https",
     requests_bring_a_secret_that_nobody_sees = "requests-with-a-secret",
     secrets_of_other_names_are_used_where_their_tags_name_the_application = "secrets-are-tagged",
     a_secret_of_another_application_goes_nowhere = "secret-of-another-application",
