@@ -306,6 +306,14 @@ async fn what_does_not_exist_is_none_and_no_error() {
     assert_eq!(aws.task_definition("orders:42").await.expect("an answer"), None);
 }
 
+/// Whoever took it for one would ask the usual questions instead of the plan's.
+#[tokio::test]
+async fn an_empty_answer_is_no_parameter_that_does_not_exist() {
+    let server = Server::start(|_, _| json("{}"));
+    let error = aws(&server).parameter("/greenlight/shop/orders").await.expect_err("nobody knows");
+    assert_eq!(error.to_string(), "ssm:GetParameter of /greenlight/shop/orders");
+}
+
 #[tokio::test]
 async fn an_alarm_that_cannot_be_read_is_no_quiet_alarm() {
     let server = Server::start(|_, _| json_error(403, "AccessDenied", "not authorized"));

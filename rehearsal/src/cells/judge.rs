@@ -24,13 +24,25 @@ pub struct Judged {
 /// What the stand-in says loudest.
 const UNKNOWN: &str = "NOBODY HAS ANSWERED: ";
 
-/// Calls that may fail from the first on, and the deployment goes on all the same: of which hook, `""` for any, and why.
-const NOT_NEEDED: [(&str, &str, &str); 5] = [
-    ("codedeploy:PutLifecycleEventHookExecutionStatus", "", "report-failure delivers what the hook had decided"),
-    ("ssm:GetParameter", "", "the plan is in the label, which is looked at beside the parameter and counts first"),
-    ("ecs:ListTasks", "", "also asked about blue, by green-spans-zones, which is advisory"),
-    ("ecs:DescribeTasks", "", "as above"),
-    ("lambda:GetAlias", "before-allow-traffic", "only the report's first line says where the alias leads"),
+/// A call that may fail from the first on, and the deployment goes on all the same.
+struct NotNeeded {
+    operation: &'static str,
+    /// By which hook; `""` is any.
+    hook: &'static str,
+    /// Whether only where a service is deployed.
+    of_services: bool,
+}
+
+const NOT_NEEDED: [NotNeeded; 5] = [
+    // report-failure delivers what the hook had decided.
+    NotNeeded { operation: "codedeploy:PutLifecycleEventHookExecutionStatus", hook: "", of_services: false },
+    // The plan is in the label, which is looked at beside the parameter and counts first.
+    NotNeeded { operation: "ssm:GetParameter", hook: "", of_services: true },
+    // Also asked about blue, by green-spans-zones, which is advisory.
+    NotNeeded { operation: "ecs:ListTasks", hook: "", of_services: true },
+    NotNeeded { operation: "ecs:DescribeTasks", hook: "", of_services: true },
+    // Only the report's first line says where the alias leads.
+    NotNeeded { operation: "lambda:GetAlias", hook: "before-allow-traffic", of_services: false },
 ];
 
 /// Judges a cell that was disturbed like this; none of the secrets may be in any output.
@@ -59,7 +71,7 @@ pub fn judge(disturbed: &[Disturbance], ran: &Ran, secrets: &[String]) -> Judged
             None => judged.faults.push("Succeeded was answered without a report".to_owned()),
             Some(report) => judged.faults.extend(not_all_yes(report)),
         }
-        let must_stop = disturbed.iter().filter(|it| must_stop(it, &ran.hook.function));
+        let must_stop = disturbed.iter().filter(|it| must_stop(it, &ran.hook.function, ran.of_function));
         judged.faults.extend(must_stop.map(|it| format!("Succeeded was answered in spite of {it}")));
     }
     let panicked = disturbed.iter().any(|it| matches!(it, Disturbance::Panics(_)));
@@ -90,11 +102,14 @@ pub fn judge(disturbed: &[Disturbance], ran: &Ran, secrets: &[String]) -> Judged
 }
 
 /// Whether no deployment may go on with this, whatever the report says.
-fn must_stop(disturbance: &Disturbance, hook: &str) -> bool {
+fn must_stop(disturbance: &Disturbance, hook: &str, of_function: bool) -> bool {
     match disturbance {
         Disturbance::Call { operation, after: 0, kind, always: true } => {
             let harmless = matches!(kind, FaultKind::Delay(_) | FaultKind::WrongType);
-            !harmless && !NOT_NEEDED.iter().any(|(needless, of, _)| needless == operation && hook.ends_with(of))
+            let needless = |it: &NotNeeded| {
+                it.operation == operation && hook.ends_with(it.hook) && !(it.of_services && of_function)
+            };
+            !harmless && !NOT_NEEDED.iter().any(needless)
         }
         // One that panics in its answer had decided well, which report-failure delivers.
         Disturbance::Panics(what) => *what != Panics::Answer,

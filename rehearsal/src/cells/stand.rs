@@ -63,6 +63,8 @@ pub struct Ran {
     pub stand_in: Option<Invocation>,
     /// Every call, request and message that was seen.
     pub survey: Survey,
+    /// Whether the alias of a function is shifted, and no service.
+    pub of_function: bool,
 }
 
 /// What came of the same event, asked several times.
@@ -175,7 +177,8 @@ impl Stand {
         }
         let timeout = scene.timeout;
         let Struck { trial, stand_in, survey, answer, .. } = self.clear(scene).await?;
-        Ok(Ran { answer, refused: trial.refused, hook, timeout, stand_in, survey })
+        let of_function = self.rehearsal.world.read(|state| !state.aliases.is_empty());
+        Ok(Ran { answer, refused: trial.refused, hook, timeout, stand_in, survey, of_function })
     }
 
     /// Asks the hook several times with the same event: at once or in a row.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::Aws;
+use super::failure::incomplete;
 use crate::check::CannotTell;
 use crate::deployment::{Deployment, DeploymentId, FunctionDeployment, Listener, TargetGroup};
 use crate::discovery::{self, Deployments, DiscoveryError, Parts, Record, Routes};
@@ -51,7 +52,10 @@ impl Deployments for Aws {
     async fn describe_function(&self, record: Record) -> Result<FunctionDeployment, DiscoveryError> {
         let target = async {
             let ids = self.listed_target_ids(&record).await?;
-            let target = self.function_target(&record.id, &ids).await?.unwrap_or_default();
+            // There is one from the beginning: without it nobody knows at which event CodeDeploy is.
+            let silent = if ids.is_empty() { "ListDeploymentTargets" } else { "BatchGetDeploymentTargets" };
+            let lacks = || incomplete(&format!("codedeploy:{silent}"), &record.id.0, "Lambda target");
+            let target = self.function_target(&record.id, &ids).await?.ok_or_else(lacks)?;
             let shift = match target.shift() {
                 Some(shift) => shift,
                 None => self.function_app_spec(&record).await?.into(),

@@ -11,11 +11,16 @@ use crate::ports::Parameters;
 #[async_trait]
 impl Parameters for Aws {
     async fn parameter(&self, name: &str) -> Result<Option<String>, CannotTell> {
+        const ACTION: &str = "ssm:GetParameter";
         let answer = self.ssm(None).get_parameter().name(name).with_decryption(true).send().await;
         match answer {
-            Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value)),
+            // An answer without a value is no parameter that does not exist: whoever took it for one would not ask what its plan asks.
+            Ok(answer) => match answer.parameter.and_then(|parameter| parameter.value) {
+                Some(value) => Ok(Some(value)),
+                None => Err(incomplete(ACTION, name, "value")),
+            },
             Err(error) if code(&error) == Some("ParameterNotFound") => Ok(None),
-            Err(error) => Err(explain("ssm:GetParameter", name, &error)),
+            Err(error) => Err(explain(ACTION, name, &error)),
         }
     }
 

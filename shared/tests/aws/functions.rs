@@ -66,6 +66,17 @@ async fn what_the_target_leaves_out_stands_in_the_app_spec() {
     assert_eq!((found.shift.invoked().as_str(), found.shift.current.as_str()), ("orders:live", "41"));
 }
 
+/// Nobody would know at which lifecycle event CodeDeploy is.
+#[tokio::test]
+async fn a_deployment_without_a_target_is_not_described() {
+    for silent in ["ListDeploymentTargets", "BatchGetDeploymentTargets"] {
+        let server =
+            Server::start(move |action, body| if action == silent { json("{}") } else { function(action, body) });
+        let error = discover(&aws(&server)).await.expect_err("there is no target").to_string();
+        assert_eq!(error, format!("codedeploy:{silent} of d-3QX9ZK2LE"));
+    }
+}
+
 #[tokio::test]
 async fn the_shares_of_an_alias_are_percentages() {
     let server = Server::start(|action, _| {
