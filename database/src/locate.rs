@@ -5,6 +5,7 @@ use std::time::Duration;
 use greenlight::check::CannotTell;
 use greenlight::plan::Credentials;
 use greenlight::ports::{Database, Ports};
+use greenlight::secret_use::{TAG, names};
 
 use crate::login::{Login, LoginError, Overrides};
 use crate::{Engine, Halt};
@@ -87,7 +88,7 @@ pub async fn locate(
 ) -> Result<Located, Halt> {
     let (login, rds) = match credentials {
         Credentials::Secret(secret) => by_secret(ports, owner, secret, overrides).await?,
-        Credentials::Iam(user) => by_token(ports, user, overrides).await?,
+        Credentials::Iam(user) => by_token(ports, owner, user, overrides).await?,
     };
     let further = roots.0.as_ref().map_err(|why| CannotTell {
         asked: why.clone(),
@@ -124,8 +125,14 @@ async fn by_secret(
     Ok((login, rds))
 }
 
-/// For the endpoint that RDS tells, and no other name of it.
-async fn by_token(ports: &Ports, user: &str, overrides: &Overrides) -> Result<(Login, Option<Database>), Halt> {
+/// For the endpoint that RDS tells, and no other name of it. One role logs in for all applications: which database is whose, its
+/// name or its tag says.
+async fn by_token(
+    ports: &Ports,
+    owner: &str,
+    user: &str,
+    overrides: &Overrides,
+) -> Result<(Login, Option<Database>), Halt> {
     let (Some(identifier), Some(name)) = (&overrides.cluster, &overrides.name) else {
         return Err(Halt::no(
             "the plan asks for IAM authentication and says no database.cluster or no database.name",
@@ -133,6 +140,22 @@ async fn by_token(ports: &Ports, user: &str, overrides: &Overrides) -> Result<(L
         ));
     };
     let rds = writer(ports, identifier).await?;
+    if identifier != owner && !rds.applications.as_deref().is_some_and(|tag| names(tag, owner)) {
+        return Err(Halt::no(
+            format!(
+                "{} {identifier}: a plan of {owner} may not log in there by IAM authentication: it is not called {owner}, and {}",
+                rds.kind,
+                match rds.applications {
+                    Some(_) => format!("its tag {TAG} does not name {owner}"),
+                    None => format!("it has no tag {TAG}"),
+                }
+            ),
+            format!(
+                "Name the database of {owner} in the plan, or let the owner of {identifier} write {owner} into its tag {TAG} \
+                 (aws rds add-tags-to-resource); then redeploy."
+            ),
+        ));
+    }
     if rds.iam_authentication == Some(false) {
         return Err(Halt::no(
             format!("{} {identifier} has IAM database authentication switched off", rds.kind),
@@ -237,6 +260,7 @@ mod tests {
             status: status.to_owned(),
             resource_id: Some("cluster-ABC".to_owned()),
             iam_authentication: Some(true),
+            applications: None,
             writer: Some(("orders.cluster-1.eu-central-1.rds.amazonaws.com".to_owned(), 5432)),
         })
     }
@@ -300,5 +324,33 @@ mod tests {
         let expected = "at shop on orders.cluster-1.eu-central-1.rds.amazonaws.com:5432";
         assert_eq!((told(Some(true)).await, told(None).await), (expected.to_owned(), expected.to_owned()));
         assert_eq!(told(Some(false)).await, "no: cluster orders has IAM database authentication switched off");
+    }
+
+    /// The role may log in at every database that the owner of the suite lists; a plan may at its own.
+    #[tokio::test]
+    async fn a_plan_logs_in_by_token_only_where_name_or_tag_say_whose_the_database_is() {
+        let told = async |owner: &str, tag: Option<&str>| {
+            let fakes = Fakes::well();
+            let token = "token:orders.cluster-1.eu-central-1.rds.amazonaws.com:5432/migrator";
+            fakes.state().secrets.insert(token.to_owned(), "signed".to_owned());
+            let applications = tag.map(str::to_owned);
+            fakes.state().databases.extend(database("available").map(|it| Database { applications, ..it }));
+            let cluster = Some("orders".to_owned());
+            let overrides = Overrides { cluster, name: Some("shop".to_owned()), ..Overrides::default() };
+            let user = Credentials::Iam("migrator".to_owned());
+            at(locate(&fakes.ports(), owner, &user, &overrides, &FurtherRoots::NONE).await)
+        };
+        for (owner, tag) in
+            [("orders", None), ("billing", Some("orders billing")), ("shop/orders", Some("shop/orders"))]
+        {
+            assert!(told(owner, tag).await.starts_with("at shop on orders.cluster-1"), "{owner} {tag:?}");
+        }
+        let no = "no: cluster orders: a plan of billing may not log in there by IAM authentication: it is not called billing, and ";
+        assert_eq!(told("billing", None).await, format!("{no}it has no tag greenlight:applications"));
+        assert_eq!(
+            told("billing", Some("bill")).await,
+            format!("{no}its tag greenlight:applications does not name billing")
+        );
+        assert!(told("shop/orders", None).await.starts_with("no: "));
     }
 }

@@ -460,7 +460,9 @@ fn blues_migration(loaded: &Loaded, folder: &Path) -> Result<i64> {
 /// RDS's endpoint, where somebody logs in by IAM authentication.
 async fn gate(world: &Arc<World>, loaded: &Loaded, database: Option<&Database>) -> Result<Option<Gate>> {
     let Some(passage) = database.and_then(|database| database.as_postgres()?.passage()) else { return Ok(None) };
-    let gate = Gate::open(Arc::clone(world), passage, &resource_id(&loaded.scenario.service.name)).await?;
+    let service = &loaded.scenario.service;
+    let database = service.database_identifier.as_ref().unwrap_or(&service.name);
+    let gate = Gate::open(Arc::clone(world), passage, &resource_id(database)).await?;
     Ok(Some(gate))
 }
 

@@ -224,6 +224,7 @@ scenarios! {
     secrets_of_other_names_are_used_where_their_tags_name_the_application = "secrets-are-tagged",
     a_secret_of_another_application_goes_nowhere = "secret-of-another-application",
     a_login_of_another_application_is_not_read = "login-of-another-application",
+    nobody_logs_in_by_iam_at_another_applications_database = "iam-login-of-another-application",
     green_turns_bad_under_users_and_the_canary_bounds_the_loss = "bad-after-shift",
     a_good_canary_loses_nothing = "canary",
     a_database_is_found_by_its_identifier_in_rds = "database-by-its-cluster",

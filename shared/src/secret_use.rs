@@ -5,8 +5,8 @@ use crate::check::CannotTell;
 use crate::ports::{Secret, SecretDescription};
 use crate::redaction::Guarded;
 
-/// The tag of a secret that names the applications, and the services of ECS as `<cluster>/<service>`, whose plans may use it, with
-/// spaces between them.
+/// The tag of a secret, or of a database with IAM authentication, that names the applications, and the services of ECS as
+/// `<cluster>/<service>`, whose plans may use it, with spaces between them.
 pub const TAG: &str = "greenlight:applications";
 
 impl Guarded<'_> {
@@ -41,11 +41,16 @@ fn is_own(user: &str, secret: &str) -> bool {
     !user.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Whether a tag's value names this one.
+pub fn names(tag: &str, user: &str) -> bool {
+    tag.split_whitespace().any(|name| name == user)
+}
+
 /// Whether its owner says that this one may use it; else why not.
 fn may_use(user: &str, secret: &SecretDescription) -> Result<(), String> {
     match &secret.applications {
         None => Err(format!("its name does not begin with {user}/, and it has no tag {TAG}")),
-        Some(named) if named.split_whitespace().any(|name| name == user) => Ok(()),
+        Some(named) if names(named, user) => Ok(()),
         Some(_) => Err(format!("its name does not begin with {user}/, and its tag {TAG} does not name {user}")),
     }
 }

@@ -38,6 +38,7 @@ impl World {
             status: "backing-up".to_owned(),
             resource_id: None,
             iam_authentication: None,
+            applications: None,
             writer: Some((postgres.host().to_owned(), postgres.port())),
         });
         Self { postgres, fakes }

@@ -32,6 +32,7 @@ async fn world(shown: Shown, password: Option<&str>) -> (MariaDb, Fakes) {
         status: "available".to_owned(),
         resource_id: None,
         iam_authentication: None,
+        applications: None,
         writer: Some((server.host().to_owned(), server.port())),
     });
     (server, fakes)

@@ -51,6 +51,12 @@ pub struct ServiceSpec {
     /// Name of the secret with the login that migrates it; `<service>/migrator` when missing.
     #[serde(default)]
     pub database_secret: Option<String>,
+    /// Identifier of the database in RDS; the service's name when missing.
+    #[serde(default)]
+    pub database_identifier: Option<String>,
+    /// Its tag `greenlight:applications`: the applications whose plans may log in there by IAM authentication; none when missing.
+    #[serde(default)]
+    pub database_applications: Option<String>,
     /// A report of blue's that has read every table in one transaction, and how long it goes on, in real time, once
     /// `BeforeAllowTraffic` has begun; none when missing.
     #[serde(default)]

@@ -143,11 +143,12 @@ impl Furnisher<'_> {
         for_requests.extend(others.map(|name| secret(&format!("{name}-??????"))));
         let migrations = self.service.migrations_in_s3.as_ref().map_or("", |in_s3| &in_s3.value.bucket);
         let iam_user = self.here.database.as_ref().and_then(|login| login.iam_user.as_ref());
-        let iam_user = iam_user.map(|user| format!("{}/{user}", resource_id(application))).unwrap_or_default();
+        let database = self.service.database_identifier.as_deref().unwrap_or(application);
+        let iam_user = iam_user.map(|user| format!("{}/{user}", resource_id(database))).unwrap_or_default();
         BTreeMap::from([
             ("Application", json!(application)),
             ("Cluster", json!(self.service.cluster)),
-            ("Database", json!(application)),
+            ("Database", json!(database)),
             ("DatabaseSecret", json!(migrator)),
             ("DatabaseUser", json!(iam_user)),
             ("FunctionsToInvoke", json!(arn("lambda", format!("function:{application}:*")))),

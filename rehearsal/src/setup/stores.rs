@@ -1,5 +1,7 @@
 //! What lies in the stores before a deployment: images, secrets, parameters, databases, migrations.
 
+use std::collections::BTreeMap;
+
 use greenlight::secret_use::TAG as SECRETS_TAG;
 
 use super::{Furnisher, migrations};
@@ -46,7 +48,7 @@ impl Furnisher<'_> {
         let secret_name = self.database_secret(name);
         state.stores.secrets.insert(secret_name.clone(), self.secret(&secret_name, secret.to_string()));
         state.stores.databases.insert(
-            name.clone(),
+            self.service.database_identifier.as_ref().unwrap_or(name).clone(),
             Database {
                 engine: login.engine.to_owned(),
                 engine_version: login.version.to_owned(),
@@ -56,6 +58,7 @@ impl Furnisher<'_> {
                 name: login.name.clone(),
                 iam_authentication: login.iam_user.is_some(),
                 cluster: None,
+                tags: tagged(self.service.database_applications.clone().or_else(|| self.moved_to_ecs())),
                 created_at: self.now,
             },
         );
@@ -68,14 +71,16 @@ impl Furnisher<'_> {
     }
 
     fn secret(&self, name: &str, value: String) -> Secret {
-        let (scenario, service) = (&self.loaded.scenario, self.service);
-        let applications = scenario.secret_applications.get(name).cloned().or_else(|| {
-            // Who moves a service from CodeDeploy to ECS leaves its secrets their names, and tags them.
-            let moved = scenario.engine == DeploymentEngine::Ecs && name.starts_with(&format!("{}/", service.name));
-            moved.then(|| format!("{}/{}", service.cluster, service.name))
-        });
-        let tags = applications.map(|applications| (SECRETS_TAG.to_owned(), applications)).into_iter().collect();
-        Secret { value, tags, created_at: self.now }
+        let applications = self.loaded.scenario.secret_applications.get(name).cloned();
+        let own = name.starts_with(&format!("{}/", self.service.name));
+        let applications = applications.or_else(|| own.then(|| self.moved_to_ecs()).flatten());
+        Secret { value, tags: tagged(applications), created_at: self.now }
+    }
+
+    /// Who moves a service from CodeDeploy to ECS leaves its secrets and its database their names, and tags them with this.
+    fn moved_to_ecs(&self) -> Option<String> {
+        let by_ecs = self.loaded.scenario.engine == DeploymentEngine::Ecs;
+        by_ecs.then(|| format!("{}/{}", self.service.cluster, self.service.name))
     }
 
     pub(super) fn database_secret(&self, application: &str) -> String {
@@ -92,4 +97,8 @@ impl Furnisher<'_> {
             state.stores.objects.insert((place.bucket.clone(), key), Object { body, modified_at: self.now });
         }
     }
+}
+
+fn tagged(applications: Option<String>) -> BTreeMap<String, String> {
+    applications.map(|applications| (SECRETS_TAG.to_owned(), applications)).into_iter().collect()
 }

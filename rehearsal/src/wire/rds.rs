@@ -98,6 +98,7 @@ struct Instance {
     #[serde(rename = "IAMDatabaseAuthenticationEnabled")]
     iam_authentication: bool,
     deletion_protection: bool,
+    tag_list: Vec<Tag>,
 }
 
 #[derive(Serialize)]
@@ -148,6 +149,14 @@ struct Cluster {
     iam_authentication: bool,
     cluster_create_time: Time,
     deletion_protection: bool,
+    tag_list: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -236,6 +245,7 @@ fn instance(context: &Context<'_>, identifier: &str, database: &Database) -> Ins
         arn: format!("arn:aws:rds:{REGION}:{ACCOUNT}:db:{identifier}"),
         iam_authentication: database.iam_authentication,
         deletion_protection: false,
+        tag_list: tags(database),
     }
 }
 
@@ -266,7 +276,12 @@ fn cluster(context: &Context<'_>, state: &State, name: &str) -> Option<Cluster> 
         iam_authentication: writer.iam_authentication,
         cluster_create_time: context.time(writer.created_at),
         deletion_protection: false,
+        tag_list: tags(writer),
     })
+}
+
+fn tags(database: &Database) -> Vec<Tag> {
+    database.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect()
 }
 
 fn security_groups() -> Vec<SecurityGroup> {

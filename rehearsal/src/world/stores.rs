@@ -88,6 +88,8 @@ pub struct Database {
     pub iam_authentication: bool,
     /// Cluster it belongs to, where it does.
     pub cluster: Option<String>,
+    /// Tags; those of its cluster too.
+    pub tags: BTreeMap<String, String>,
     /// Created when.
     pub created_at: Timestamp,
 }

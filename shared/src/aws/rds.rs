@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
+use aws_sdk_rds::types::Tag;
 use aws_smithy_async::time::SystemTimeSource;
 
 use super::Aws;
 use super::failure::{code, explain};
 use crate::check::CannotTell;
 use crate::ports::{Database, Databases, Secret};
+use crate::secret_use::TAG;
 
 /// Clusters and instances have identifiers of their own kind: both are asked, and a cluster wins.
 #[async_trait]
@@ -51,6 +53,7 @@ impl Aws {
             status: found.status.unwrap_or_default(),
             resource_id: found.db_cluster_resource_id,
             iam_authentication: found.iam_database_authentication_enabled,
+            applications: applications(found.tag_list.as_deref()),
             writer: found.endpoint.zip(found.port.and_then(port)),
         }))
     }
@@ -70,9 +73,15 @@ impl Aws {
             status: found.db_instance_status.unwrap_or_default(),
             resource_id: found.dbi_resource_id,
             iam_authentication: found.iam_database_authentication_enabled,
+            applications: applications(found.tag_list.as_deref()),
             writer: found.endpoint.and_then(|endpoint| endpoint.address.zip(endpoint.port.and_then(port))),
         }))
     }
+}
+
+fn applications(tags: Option<&[Tag]>) -> Option<String> {
+    let tag = tags.unwrap_or_default().iter().find(|tag| tag.key.as_deref() == Some(TAG))?;
+    Some(tag.value.clone().unwrap_or_default())
 }
 
 fn port(number: i32) -> Option<u16> {

@@ -21,6 +21,8 @@ pub struct Database {
     pub resource_id: Option<String>,
     /// Whether IAM database authentication is switched on; `None` where RDS does not say.
     pub iam_authentication: Option<bool>,
+    /// What its tag `greenlight:applications` says, where it has one.
+    pub applications: Option<String>,
     /// The endpoint that leads to the writer: host and port; `None` while it is created.
     pub writer: Option<(String, u16)>,
 }
