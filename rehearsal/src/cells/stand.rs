@@ -27,6 +27,8 @@ use crate::world::{State, World};
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// Real time in which a cell must have ended: its timeout, the stand-in's, and what Lambda tries again a minute later.
 const OVER_WITHIN: Duration = Duration::from_secs(150);
+/// What the stand-in says where only its answer failed.
+const KNEW: &str = "ANSWER NOT DELIVERED: ";
 /// Real time that an answer may take once everything has ended.
 const LATE_WITHIN: Duration = Duration::from_millis(100);
 /// The database from which each cell's is copied.
@@ -282,8 +284,10 @@ impl Stand {
             let hook = state.invocation(id).filter(|it| it.status.is_final())?;
             let told = state.notices.iter().any(|notice| notice.function == scene.stand_in);
             let mut helping = state.invocations.iter().filter(|it| it.function == scene.stand_in);
-            // Lambda itself tries again what a log has brought.
-            let told = told || state.is_tried_again(&scene.stand_in);
+            // Lambda itself tries again what a log has brought, which helps where it knew whom to answer.
+            let knows =
+                |it: &Invocation| it.function == scene.stand_in && it.log.iter().any(|line| line.contains(KNEW));
+            let told = told || state.is_tried_again(&scene.stand_in) && state.invocations.iter().any(knows);
             let answered = state.codedeploy.trials.get(&scene.execution).is_some_and(|trial| trial.answer.is_some());
             ((answered || !told) && helping.all(|it| it.status.is_final())).then(|| hook.clone())
         });
