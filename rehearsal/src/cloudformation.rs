@@ -215,6 +215,15 @@ Outputs:
   Role: { Value: !GetAtt Role.Arn }
 "#;
 
+    /// Also with the stack of a thread.
+    #[test]
+    fn a_template_that_nests_too_deeply_is_not_read() {
+        let nested = |levels: usize| format!("{}1{}", "{ a: ".repeat(levels), " }".repeat(levels));
+        assert!(Template::parse(&nested(28), "t.yaml").is_ok());
+        assert!(Template::parse(&nested(29), "t.yaml").is_err());
+        assert!(Template::parse(&nested(5_000), "t.yaml").is_err());
+    }
+
     #[test]
     fn parameters_conditions_and_functions_are_worked_out() {
         let text = TEMPLATE.replace(" ${one}", "");

@@ -6,8 +6,12 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use serde_saphyr::Tagged;
 
+/// Levels a template may nest; ours have 12 at most. Without optimisation each takes up to 60 KB of a stack that may have 2 MB.
+const MAX_DEPTH: usize = 28;
+
 pub(super) fn read(text: &str) -> Result<Value, serde_saphyr::Error> {
-    Ok(serde_saphyr::from_str::<Node>(text)?.0)
+    let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: MAX_DEPTH } };
+    Ok(serde_saphyr::from_str_with_options::<Node>(text, options)?.0)
 }
 
 struct Node(Value);
