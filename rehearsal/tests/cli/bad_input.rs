@@ -31,7 +31,7 @@ fn first_lines(all: &[&str]) -> String {
 #[test]
 fn a_slip_of_the_finger_is_said_with_its_place_and_the_nearest_word() {
     assert_snapshot!(refusal("service:\n  desird_count: 2"), @r#"
-    mine.yaml:3:3: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_engine`, `database_status`, `database_certificate`, `database_secret`, `long_report`, `database_iam_user`, `migrations`, `migrations_in_s3`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
+    mine.yaml:3:3: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_engine`, `database_status`, `database_certificate`, `database_secret`, `database_identifier`, `database_applications`, `long_report`, `database_iam_user`, `migrations`, `migrations_in_s3`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
        3 |   desird_count: 2
          |   ^
     "#);
@@ -60,7 +60,7 @@ plan: wrong-plan.yaml
     mine.yaml:1:18: `my service!` cannot name a service and its target groups; expected 1 to 30 letters, digits and hyphens, no hyphen at either end
        1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
          |                  ^
-    mine.yaml:1:33: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_engine`, `database_status`, `database_certificate`, `database_secret`, `long_report`, `database_iam_user`, `migrations`, `migrations_in_s3`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
+    mine.yaml:1:33: unknown key `desird_count`; expected one of `name`, `cluster`, `desired_count`, `command`, `port_variable`, `database_variable`, `database`, `database_engine`, `database_status`, `database_certificate`, `database_secret`, `database_identifier`, `database_applications`, `long_report`, `database_iam_user`, `migrations`, `migrations_in_s3`, `migrated_to`, `health_check`, `deregistration_delay`, `zone_without_room`, `health_check_grace_period`; did you mean `desired_count`?
        1 | service: { name: "my service!", desird_count: 2, health_check: { interval: 10s, timeout: 10s } }
          |                                 ^
     mine.yaml:1:90: a health check's timeout must be shorter than its interval, 10s
