@@ -25,8 +25,8 @@ use crate::world::{State, World};
 
 /// Timeout of a hook in a cell: short, so that what never answers is over soon.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// Real time in which a cell must have ended: its timeout, the stand-in's, and what Lambda tries again a minute later.
-const OVER_WITHIN: Duration = Duration::from_secs(150);
+/// Real time in which a cell must have ended: its timeout, the stand-in's, and what Lambda tries again in one and two minutes.
+const OVER_WITHIN: Duration = Duration::from_secs(240);
 /// What the stand-in says where only its answer failed.
 const KNEW: &str = "ANSWER NOT DELIVERED: ";
 /// Real time that an answer may take once everything has ended.
@@ -173,7 +173,7 @@ impl Stand {
         let scene = self.set(disturbed).await?;
         let by_event = !disturbed.contains(&Disturbance::Awaited);
         let id = self.call(&scene, &self.event(&scene), by_event);
-        let hook = self.ended(&scene, &id).await?;
+        let hook = self.ended(&scene, &id, true).await?;
         if !matches!(hook.status, InvocationStatus::Returned(_)) {
             tokio::time::sleep(LATE_WITHIN).await;
         }
@@ -204,11 +204,11 @@ impl Stand {
             if at_once {
                 ids.push(id);
             } else {
-                hooks.push(self.ended(&scene, &id).await?);
+                hooks.push(self.ended(&scene, &id, false).await?);
             }
         }
         for id in ids {
-            hooks.push(self.ended(&scene, &id).await?);
+            hooks.push(self.ended(&scene, &id, false).await?);
         }
         let Struck { trial, answer, migrations, .. } = self.clear(scene).await?;
         Ok(Repeated { answer: answer.map(|(succeeded, _)| succeeded), refused: trial.refused, hooks, migrations })
@@ -278,8 +278,8 @@ impl Stand {
         id
     }
 
-    /// Waits until the hook has ended, and whoever is told of it.
-    async fn ended(&self, scene: &Scene, id: &str) -> Result<Invocation> {
+    /// Waits until the hook has ended, and whoever is told of it; also for what Lambda tries `again`.
+    async fn ended(&self, scene: &Scene, id: &str, again: bool) -> Result<Invocation> {
         let ended = self.rehearsal.world.until(|state| {
             let hook = state.invocation(id).filter(|it| it.status.is_final())?;
             let told = state.notices.iter().any(|notice| notice.function == scene.stand_in);
@@ -287,9 +287,9 @@ impl Stand {
             // Lambda itself tries again what a log has brought, which helps where it knew whom to answer.
             let knows =
                 |it: &Invocation| it.function == scene.stand_in && it.log.iter().any(|line| line.contains(KNEW));
-            let told = told || state.is_tried_again(&scene.stand_in) && state.invocations.iter().any(knows);
+            let again = again && state.is_tried_again(&scene.stand_in) && state.invocations.iter().any(knows);
             let answered = state.codedeploy.trials.get(&scene.execution).is_some_and(|trial| trial.answer.is_some());
-            ((answered || !told) && helping.all(|it| it.status.is_final())).then(|| hook.clone())
+            ((answered || !told && !again) && helping.all(|it| it.status.is_final())).then(|| hook.clone())
         });
         let ended = tokio::time::timeout(OVER_WITHIN, ended).await;
         ended.with_context(|| format!("{} did not end", scene.name))
