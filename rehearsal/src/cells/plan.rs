@@ -122,10 +122,11 @@ pub fn pairs(cells: &[Vec<Disturbance>], count: usize, seed: u64) -> Vec<Vec<Dis
     let mut all = Vec::new();
     while all.len() < count && cells.len() > 1 {
         let (one, other) = (&cells[draw.below(cells.len())], &cells[draw.below(cells.len())]);
-        // Of two faults of requests, or of the stream, only one would strike.
+        // Of two faults of requests, of the stream, or of the same call, only one would strike.
         let kind = |cell: &[Disturbance]| cell.first().map(std::mem::discriminant);
-        let both_calls = matches!(one.first(), Some(Disturbance::Call { .. }));
-        if one != other && (kind(one) != kind(other) || both_calls) {
+        let other_calls = matches!((one.first(), other.first()),
+            (Some(Disturbance::Call { operation: one, .. }), Some(Disturbance::Call { operation: other, .. })) if one != other);
+        if one != other && (kind(one) != kind(other) || other_calls) {
             all.push([one.as_slice(), other.as_slice()].concat());
         }
     }
@@ -174,6 +175,15 @@ mod tests {
         assert_eq!(drawn.len(), 50);
         assert_eq!(drawn, pairs(&cells, 50, 7));
         assert_ne!(drawn, pairs(&cells, 50, 8));
+        let operations = |pair: &Vec<Disturbance>| -> Vec<String> {
+            let of_call = |it: &Disturbance| match it {
+                Disturbance::Call { operation, .. } => Some(operation.clone()),
+                _ => None,
+            };
+            pair.iter().filter_map(of_call).collect()
+        };
+        let same = |pair: &Vec<Disturbance>| matches!(operations(pair).as_slice(), [one, other] if one == other);
+        assert!(!drawn.iter().any(same), "only one fault of a call would strike");
         assert!(drawn.iter().all(|pair| pair.len() >= 2));
     }
 }
